@@ -1,0 +1,177 @@
+/* store.h - the log and its tables on disk. The only room that knows LMDB and the journal's files;
+ * it never asks what the bytes mean. One writer thread; any number of readers, each with its own
+ * store_read. */
+#ifndef STORE_H
+#define STORE_H
+
+#include "trial/base.h"
+
+typedef struct store store;
+typedef struct store_read store_read;
+
+/** The tables. LOG is keyed by position (store_append); the others by 1..511 bytes of the caller's.
+ */
+typedef enum store_table {
+    STORE_LOG,
+    STORE_EVENT_ID,  /* source NUL id -> position */
+    STORE_SUBJECT,   /* subject -> head row */
+    STORE_PROGRAMME, /* programme NUL big-endian position -> nothing */
+    STORE_STATE,     /* kind, programme NUL id -> state of the fold */
+    STORE_LINK,      /* what is named NUL who names it -> nothing */
+    STORE_META,      /* small facts of the engine's: Merkle frontier, versions of the fold */
+    STORE_TABLE_COUNT
+} store_table;
+
+typedef struct store_settings {
+    const char *path;       /* directory of the store */
+    uint64_t map_bytes;     /* LMDB's map; never resized */
+    uint64_t journal_bytes; /* of each of the journal's two files, preallocated and zero-written */
+    uint32_t commit_events; /* LMDB is brought level after at most so many events */
+    uint64_t reserve_bytes; /* free space below which appends are refused */
+} store_settings;
+
+/**
+ * Open the store, or make one where `path` is absent or an empty directory.
+ *
+ * ret_is_new  says that it was made. The lock on STORE is held until store_close().
+ *
+ * Fails with BUSY     another daemon holds it (exit status 75); nothing was touched.
+ *            INVALID  refused: missing, empty, foreign or damaged log, or a network file system, or
+ * a store others may write (exit status 78); nothing was written. STORAGE, NO_SPACE  the disk
+ * failed (exit status 74). What the journal holds beyond LMDB is then given by store_recover(),
+ * which must be called until its end before the first append.
+ */
+TRIAL_MUST_USE trial_code store_open(const store_settings *settings,
+                                     store **ret_store,
+                                     bool *ret_is_new,
+                                     trial_error *err);
+
+/** Commit what is pending and let go. NULL is fine. */
+void store_close(store *s);
+
+/** The log's name: a UUID in text, made with the store. */
+const char *store_name(const store *s);
+
+/** Last position appended; last flushed; last that LMDB holds. flushed >= committed. */
+uint64_t store_head(const store *s);
+uint64_t store_flushed(const store *s);
+uint64_t store_committed(const store *s);
+
+/**
+ * The next record that the journal holds and LMDB does not, in order; an empty span at the end. The
+ * caller derives the tables' rows from it by store_put() and then calls store_append() with the
+ * same bytes, as it did the first time. Borrowed until the next call.
+ */
+TRIAL_MUST_USE trial_code store_recover(store *s, trial_bytes *ret_record, trial_error *err);
+
+/* The writer's side. What is put is seen by store_get() at once, is undone by store_rewind(), lies
+ * on disk (the records, in the journal) after store_flush() and in LMDB after a commit. */
+
+/** Add a record (1..2^31 bytes) at store_head() + 1. Copies it. */
+void store_append(store *s, trial_bytes record);
+
+/** Set a row; key 1..511 bytes, copied. An empty value is a row all the same. */
+void store_put(store *s, store_table table, trial_bytes key, trial_bytes value);
+void store_delete(store *s, store_table table, trial_bytes key);
+
+/** A row as the writer sees it. data == NULL in ret_value: there is none. Borrowed until the next
+ * call that writes or commits. */
+TRIAL_MUST_USE trial_code
+store_get(store *s, store_table table, trial_bytes key, trial_bytes *ret_value, trial_error *err);
+
+/** A record by position, 1..store_head(); its checksum was checked. Borrowed as by store_get(). */
+TRIAL_MUST_USE trial_code store_get_record(store *s,
+                                           uint64_t position,
+                                           trial_bytes *ret_record,
+                                           trial_error *err);
+
+/** Remember this point; store_rewind() undoes all that was appended and put since the last mark. */
+void store_mark(store *s);
+void store_rewind(store *s);
+
+/** Is there room for so many bytes more before a flush? Fails with NO_SPACE (disk reserve, journal
+ * full while LMDB cannot commit). */
+TRIAL_MUST_USE trial_code store_has_room(store *s, uint64_t bytes, trial_error *err);
+
+/** Make what was appended durable: one pwrite and one fdatasync. On failure the process must leave.
+ */
+TRIAL_MUST_USE trial_code store_flush(store *s, trial_error *err);
+
+/**
+ * Bring LMDB level, on the store's own thread. store_commit_begin() hands over what is flushed and
+ * comes back at once (it does nothing while a commit runs or nothing is pending);
+ * store_commit_end() takes note of one that has finished. `store_commit_fd()` is readable when
+ * there is one to take note of. Fails with NO_SPACE where the disk or the map is full: nothing is
+ * lost, try again later. STORAGE  otherwise: the process must leave.
+ */
+bool store_commit_is_due(const store *s); /* commit_events or half of the journal reached */
+void store_commit_begin(store *s);
+int store_commit_fd(const store *s);
+TRIAL_MUST_USE trial_code store_commit_end(store *s, trial_error *err);
+
+/** Commit everything and wait for it: at the end, and before a table is swapped. */
+TRIAL_MUST_USE trial_code store_commit_all(store *s, trial_error *err);
+
+/**
+ * Replace every row of `table` whose key begins with `prefix` by the rows that `next` gives in key
+ * order (false at its end), in one synced LMDB transaction. Nothing may be pending. The writer's.
+ */
+typedef bool store_rows(void *context, trial_bytes *ret_key, trial_bytes *ret_value);
+TRIAL_MUST_USE trial_code store_replace(store *s,
+                                        store_table table,
+                                        trial_bytes prefix,
+                                        store_rows *next,
+                                        void *context,
+                                        trial_error *err);
+
+/* A reader's side: a snapshot of one moment of LMDB. Short: give it back before any wait. */
+
+/** Begin a snapshot; ret_committed is the last position it holds. */
+TRIAL_MUST_USE trial_code store_read_begin(store *s,
+                                           store_read **ret_read,
+                                           uint64_t *ret_committed,
+                                           trial_error *err);
+void store_read_end(store_read *r); /* NULL is fine */
+
+TRIAL_MUST_USE trial_code store_read_get(
+    store_read *r, store_table table, trial_bytes key, trial_bytes *ret_value, trial_error *err);
+TRIAL_MUST_USE trial_code store_read_record(store_read *r,
+                                            uint64_t position,
+                                            trial_bytes *ret_record,
+                                            trial_error *err);
+
+/** Takes a row, borrowed for the call. Return false to end the walk. */
+typedef bool store_visit(void *context, trial_bytes key, trial_bytes value);
+
+/** Visit the rows of `table` whose key begins with `prefix` and is at least `from` (empty: all), in
+ * key order. */
+TRIAL_MUST_USE trial_code store_read_each(store_read *r,
+                                          store_table table,
+                                          trial_bytes prefix,
+                                          trial_bytes from,
+                                          store_visit *visit,
+                                          void *context,
+                                          trial_error *err);
+
+/** As above for records, from a position upwards or downwards; the key is the position, big-endian.
+ */
+TRIAL_MUST_USE trial_code store_read_log(store_read *r,
+                                         uint64_t from,
+                                         bool is_backwards,
+                                         store_visit *visit,
+                                         void *context,
+                                         trial_error *err);
+
+/** For `status`: bytes on disk, free bytes, size of the journal's tail, age of the oldest snapshot.
+ */
+typedef struct store_facts {
+    uint64_t lmdb_bytes;
+    uint64_t journal_bytes;
+    uint64_t journal_used_bytes;
+    uint64_t free_bytes; /* of the file system */
+    uint32_t readers;
+    bool is_refusing; /* for want of space */
+} store_facts;
+TRIAL_MUST_USE trial_code store_look(store *s, store_facts *ret_facts, trial_error *err);
+
+#endif

@@ -1,0 +1,89 @@
+/* client.h - libtrial: what a C program says to a daemon. One client is used by one thread at a
+ * time. */
+#ifndef TRIAL_CLIENT_H
+#define TRIAL_CLIENT_H
+
+#include "trial/base.h"
+#include "trial/value.h"
+
+typedef struct trial_client trial_client;
+
+typedef struct trial_client_settings {
+    const char *endpoint;   /* NULL: TRIALD_ENDPOINT, else ipc:///run/triald/triald.sock */
+    const char *feed;       /* NULL: TRIALD_FEED, else ipc:///run/triald/feed.sock */
+    const char *name;       /* of the calling program, for hello; NULL: "libtrial" */
+    uint32_t timeout_ms;    /* of a call; 0: 5,000 */
+    uint32_t request_bytes; /* the daemon's request limit; 0: 4 MiB */
+} trial_client_settings;
+
+/** Make a client; it connects in the background. Close with trial_client_close(). */
+TRIAL_MUST_USE trial_code trial_client_open(const trial_client_settings *settings,
+                                            trial_client **ret_client,
+                                            trial_error *err);
+void trial_client_close(trial_client *client); /* NULL is fine */
+
+/**
+ * Send one request and wait for its response.
+ *
+ * params      a map, or NULL for none.
+ * ret_result  lives in the arena.
+ *
+ * Fails with the daemon's own error (code, rule, index, field, text), TOO_LARGE before anything is
+ * sent, BUSY: no answer within the timeout. The outcome of an append is unknown then: send it
+ * again, the same id makes it one event.
+ */
+TRIAL_MUST_USE trial_code trial_client_call(trial_client *client,
+                                            const char *method,
+                                            const trial_value *params,
+                                            trial_arena *arena,
+                                            trial_value **ret_result,
+                                            trial_error *err);
+
+/** Send without waiting; ret_msgid names the response. Fails with TOO_LARGE or BUSY (nothing was
+ * sent). */
+TRIAL_MUST_USE trial_code trial_client_send(trial_client *client,
+                                            const char *method,
+                                            const trial_value *params,
+                                            uint32_t *ret_msgid,
+                                            trial_error *err);
+
+/** As trial_client_send(), with parameters that are a MessagePack map already; borrowed. */
+TRIAL_MUST_USE trial_code trial_client_send_raw(trial_client *client,
+                                                const char *method,
+                                                trial_bytes params,
+                                                uint32_t *ret_msgid,
+                                                trial_error *err);
+
+/** What came: a response to a send, or a notification. Values live in the arena given. */
+typedef struct trial_message {
+    bool is_notification;
+    uint32_t msgid;     /* of a response */
+    trial_text method;  /* of a notification: events, live, heartbeat */
+    trial_error error;  /* of a response; code TRIAL_OK where it has a result */
+    trial_value *value; /* the result, or a notification's map */
+    trial_bytes raw;    /* the same as bytes, borrowed until the next receive */
+} trial_message;
+
+/**
+ * Wait for the next message at most `timeout_ms` (0: do not wait). `want_value` false leaves
+ * `value` NULL and only `raw` set. Fails with BUSY where none came in time, MALFORMED where what
+ * came is not the protocol.
+ */
+TRIAL_MUST_USE trial_code trial_client_receive(trial_client *client,
+                                               uint32_t timeout_ms,
+                                               bool want_value,
+                                               trial_arena *arena,
+                                               trial_message *ret_message,
+                                               trial_error *err);
+
+/** Send a notification (credit, unsubscribe). */
+TRIAL_MUST_USE trial_code trial_client_notify(trial_client *client,
+                                              const char *method,
+                                              const trial_value *params,
+                                              trial_error *err);
+
+/** A descriptor that polls readable when something may have come; edge-like, so receive until BUSY.
+ */
+int trial_client_fd(trial_client *client);
+
+#endif
