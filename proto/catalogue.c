@@ -30,8 +30,9 @@
 #include "trial/events.def"
 #define SHAPE(lower, ...) DEFINE_SHAPE(lower, __VA_ARGS__)
 #define STATE(lower, UPPER, ...) DEFINE_SHAPE(lower, __VA_ARGS__)
-#include "trial/fields_end.inc"
 #include "trial/state.def"
+
+#include "trial/fields_end.inc"
 
 /* events.def */
 enum {
@@ -255,8 +256,9 @@ trial_text trial_event_programme(const trial_event *event)
         };                                                                                         \
         return &shape;                                                                             \
     }
-#include "trial/fields_end.inc"
 #include "trial/requests.def"
+
+#include "trial/fields_end.inc"
 
 static const trial_method_row method_rows[TRIAL_METHOD_COUNT] = {
 #define REQUEST(lower, UPPER, name, doc, result, ...)                                              \

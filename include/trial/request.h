@@ -16,8 +16,9 @@ typedef enum trial_method {
         bool is_read; /* its parameters were read */                                               \
         __VA_ARGS__                                                                                \
     };
-#include "trial/fields_end.inc"
 #include "trial/requests.def"
+
+#include "trial/fields_end.inc"
 
 /** One row of requests.def. */
 typedef struct trial_method_row {

@@ -19,8 +19,9 @@
         fields                                                                                     \
     };                                                                                             \
     const trial_shape *trial_shape_of_##lower(void);
-#include "trial/fields_end.inc"
 #include "trial/state.def"
+
+#include "trial/fields_end.inc"
 
 /** The state of one subject. */
 typedef struct trial_state {
