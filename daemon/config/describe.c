@@ -1,0 +1,236 @@
+/* describe.c - the rows as text for the documents: the manual's blocks are made here, not by hand.
+ * Settings come as scdoc, the rest as Markdown tables. */
+#include "settings.h"
+#include "trial/event.h"
+#include "trial/request.h"
+
+#include <inttypes.h>
+
+/* Results of printing are not looked at here: whoever gave `out` looks at its error flag. */
+
+/* scdoc takes an underscore for emphasis and a dollar for nothing, a backslash makes it plain. */
+static void print_plain(const char *text, FILE *out)
+{
+    for (const char *at = text; *at != '\0'; at++) {
+        if (strchr("_*\\", *at) != NULL) {
+            (void)fputc('\\', out);
+        }
+        (void)fputc(*at, out);
+    }
+}
+
+static void describe_number(const settings_row *row, FILE *out)
+{
+    (void)fprintf(out, " From ");
+    if (row->kind == SETTINGS_BYTES) {
+        settings_print_bytes(row->least, out);
+        (void)fprintf(out, " to ");
+        settings_print_bytes(row->most, out);
+    } else {
+        (void)fprintf(out, "%" PRIu64 " to %" PRIu64, row->least, row->most);
+    }
+    (void)fprintf(out, ".");
+}
+
+static void describe_settings(FILE *out)
+{
+    for (config_setting s = 0; s < CONFIG_SETTING_COUNT; s++) {
+        const settings_row *row = settings_row_of(s);
+        char name[SETTINGS_NAME_BYTES];
+
+        (void)fprintf(out, "*");
+        print_plain(row->name, out);
+        (void)fprintf(out, "* = %s\n\t", settings_placeholder(s));
+        print_plain(row->doc, out);
+        (void)fprintf(out, ".");
+        if (row->kind != SETTINGS_PATH && row->kind != SETTINGS_ENDPOINT &&
+            row->kind != SETTINGS_ENDPOINTS) {
+            describe_number(row, out);
+        }
+        (void)fprintf(out, " Default: ");
+        print_plain(row->fallback, out);
+        settings_flag(s, name);
+        (void)fprintf(out, ". Flag *--%s*, variable *", name);
+        settings_variable(s, name);
+        print_plain(name, out);
+        (void)fprintf(out, "*.\n\n");
+    }
+}
+
+static void describe_emitters(trial_emitters emitters, FILE *out)
+{
+    static const char letters[] = {
+#define EMITTER(letter, beginning, is_whole, who) [TRIAL_EMITTER_BIT_##letter] = #letter[0],
+#include "trial/emitters.def"
+    };
+
+    if (emitters == TRIAL_EMITTER_ANYONE) {
+        (void)fprintf(out, "any");
+        return;
+    }
+    for (unsigned bit = 0; bit < TRIAL_EMITTER_BIT_COUNT; bit++) {
+        if ((emitters & (1u << bit)) != 0) {
+            (void)fputc(letters[bit], out);
+        }
+    }
+}
+
+static const char *kind_name(const trial_field *field)
+{
+    switch (field->kind) {
+    case TRIAL_FIELD_TEXT:
+        return "text";
+    case TRIAL_FIELD_INTEGER:
+        return "integer";
+    case TRIAL_FIELD_NUMBER:
+        return "number";
+    case TRIAL_FIELD_TRUTH:
+        return "truth";
+    case TRIAL_FIELD_DATE:
+        return "date";
+    case TRIAL_FIELD_INSTANT:
+        return "instant";
+    case TRIAL_FIELD_CODE:
+        return "code";
+    case TRIAL_FIELD_CHOICE:
+        return "choice";
+    case TRIAL_FIELD_TEXTS:
+        return "texts";
+    case TRIAL_FIELD_CODES:
+        return "codes";
+    case TRIAL_FIELD_OBJECT:
+        return "map";
+    case TRIAL_FIELD_OBJECTS:
+        return "list of maps";
+    case TRIAL_FIELD_ANY:
+        return "any value";
+    case TRIAL_FIELD_FREE:
+        return "map of any fields";
+    }
+    trial_panic(__FILE__, __LINE__, "a field of no kind");
+}
+
+static void describe_fields(const trial_shape *shape, FILE *out)
+{
+    for (uint32_t i = 0; i < shape->count; i++) {
+        const trial_field *field = &shape->fields[i];
+
+        (void)fprintf(out,
+                      "%s`%s` %s%s",
+                      i == 0 ? "" : ", ",
+                      field->name,
+                      kind_name(field),
+                      field->is_required ? "" : "?");
+    }
+}
+
+static void describe_events(FILE *out)
+{
+    (void)fprintf(out, "| type | by | fields | else refused |\n|---|---|---|---|\n");
+    for (trial_event_type type = 0; type < TRIAL_EVENT_COUNT; type++) {
+        const trial_event_row *row = trial_event_row_of(type);
+
+        (void)fprintf(out, "| `%s` | ", row->name);
+        describe_emitters(row->emitters, out);
+        (void)fprintf(out, " | ");
+        describe_fields(row->shape(), out);
+        (void)fprintf(out, " | %s |\n", row->rule);
+    }
+}
+
+static void describe_requests(FILE *out)
+{
+    (void)fprintf(out, "| method | parameters | result | what it does |\n|---|---|---|---|\n");
+    for (trial_method method = 0; method < TRIAL_METHOD_COUNT; method++) {
+        const trial_method_row *row = trial_method_row_of(method);
+
+        (void)fprintf(out, "| `%s` | ", row->name);
+        describe_fields(row->shape(), out);
+        (void)fprintf(out, " | %s | %s |\n", row->result, row->doc);
+    }
+}
+
+static void describe_errors(FILE *out)
+{
+    (void)fprintf(out,
+                  "| code | status of trialctl | may be retried | meaning |\n|---|---|---|---|\n");
+#define ERROR(UPPER, wire, exit_status, may_retry, meaning)                                        \
+    (void)fprintf(                                                                                 \
+        out, "| `%s` | %d | %s | %s |\n", wire, exit_status, (may_retry) ? "yes" : "no", meaning);
+#include "trial/errors.def"
+}
+
+static void describe_rules(FILE *out)
+{
+    (void)fprintf(out, "| rule | code | what it says |\n|---|---|---|\n");
+#define RULE(UPPER, name, code, sentence)                                                          \
+    (void)fprintf(out, "| `%s` | `%s` | %s |\n", name, trial_code_name(TRIAL_##code), sentence);
+#define WARNING(UPPER, name, sentence)                                                             \
+    (void)fprintf(out, "| `%s` | warning | %s |\n", name, sentence);
+#include "trial/rules.def"
+}
+
+static void describe_views(FILE *out)
+{
+    (void)fprintf(out, "| view | one row for | answers |\n|---|---|---|\n");
+#define COLUMN(name, doc)
+#define VIEW(lower, UPPER, name, row, answers, kinds, columns)                                     \
+    (void)fprintf(out, "| `%s` | %s | %s |\n", name, row, answers);
+#include "trial/views.def"
+}
+
+#define LIMIT(name, meaning)                                                                       \
+    {                                                                                              \
+#name, name, meaning                                                                       \
+    }
+static const struct limit_row {
+    const char *name;
+    uint64_t value;
+    const char *meaning;
+} limits[] = {
+    LIMIT(TRIAL_ID_BYTES_MAX, "bytes of an event's `id`"),
+    LIMIT(TRIAL_SOURCE_BYTES_MAX, "bytes of its `source`"),
+    LIMIT(TRIAL_SUBJECT_BYTES_MAX, "bytes of its `subject`"),
+    LIMIT(TRIAL_ATTRIBUTE_BYTES_MAX, "bytes of an extension attribute's name"),
+    LIMIT(TRIAL_EVENT_ELEMENTS_MAX, "values and keys of one event"),
+    LIMIT(TRIAL_READ_EVENTS_MAX, "events of one answer or notification"),
+    LIMIT(TRIAL_CREDIT_DEFAULT, "credit of a new subscription, in events"),
+    LIMIT(TRIAL_CREDIT_MAX, "credit a subscription can have"),
+    LIMIT(TRIAL_SUBSCRIPTIONS_PER_PEER_MAX, "subscriptions of one peer"),
+    LIMIT(TRIAL_TYPES_FILTER_MAX, "entries of `types`"),
+    LIMIT(TRIAL_WHERE_MAX, "conditions of one query"),
+    LIMIT(TRIAL_HEARTBEAT_MS, "milliseconds of silence before a heartbeat"),
+};
+
+static void describe_limits(FILE *out)
+{
+    (void)fprintf(out, "| limit | value | what it bounds |\n|---|---|---|\n");
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+        (void)fprintf(out,
+                      "| `%s` | %" PRIu64 " | %s |\n",
+                      limits[i].name,
+                      limits[i].value,
+                      limits[i].meaning);
+    }
+}
+
+bool config_describe(const char *what, FILE *out)
+{
+    static const struct {
+        const char *name;
+        void (*describe)(FILE *out);
+    } subjects[] = {
+        { "settings", describe_settings }, { "events", describe_events },
+        { "requests", describe_requests }, { "errors", describe_errors },
+        { "rules", describe_rules },       { "views", describe_views },
+        { "limits", describe_limits },
+    };
+
+    for (size_t i = 0; i < sizeof subjects / sizeof subjects[0]; i++) {
+        if (strcmp(what, subjects[i].name) == 0) {
+            subjects[i].describe(out);
+            return true;
+        }
+    }
+    return false;
+}

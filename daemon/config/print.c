@@ -1,0 +1,71 @@
+/* print.c - the effective settings, as a file that could be read again. */
+#include "settings.h"
+
+#include <inttypes.h>
+
+/* Results of printing are not looked at here: whoever gave `out` looks at its error flag. */
+
+static const char *origin_name(config_origin origin)
+{
+    switch (origin) {
+    case CONFIG_DEFAULT:
+        return "default";
+    case CONFIG_FILE:
+        return "file";
+    case CONFIG_VARIABLE:
+        return "variable";
+    case CONFIG_FLAG:
+        return "flag";
+    }
+    trial_panic(__FILE__, __LINE__, "a value from nowhere");
+}
+
+static void print_line(const settings_row *row, const char *text, config_origin origin, FILE *out)
+{
+    (void)fprintf(out, "%s = %s ; %s\n", row->name, text, origin_name(origin));
+}
+
+static void print_number(const settings_row *row, const void *member, FILE *out)
+{
+    (void)fprintf(out, "%s = ", row->name);
+    if (row->kind == SETTINGS_BYTES) {
+        settings_print_bytes(*(const uint64_t *)member, out);
+    } else {
+        (void)fprintf(out, "%" PRIu32, *(const uint32_t *)member);
+    }
+}
+
+static void print_setting(const struct config *config, config_setting setting, FILE *out)
+{
+    const settings_row *row = settings_row_of(setting);
+    const void *member = (const char *)config + row->offset;
+    config_origin origin = config->origins[setting];
+
+    switch (row->kind) {
+    case SETTINGS_PATH:
+    case SETTINGS_ENDPOINT:
+        print_line(row, member, origin, out);
+        return;
+    case SETTINGS_ENDPOINTS:
+        for (uint32_t i = 0; i < ((const config_endpoints *)member)->count; i++) {
+            print_line(row, ((const config_endpoints *)member)->items[i], origin, out);
+        }
+        return;
+    case SETTINGS_BYTES:
+    case SETTINGS_COUNT:
+    case SETTINGS_MS:
+        print_number(row, member, out);
+        (void)fprintf(out, " ; %s\n", origin_name(origin));
+        return;
+    }
+}
+
+void config_print(const struct config *config, FILE *out)
+{
+    for (config_setting s = 0; s < CONFIG_SETTING_COUNT; s++) {
+        if (s == CONFIG_config) { /* a file cannot name another file */
+            (void)fprintf(out, "# ");
+        }
+        print_setting(config, s, out);
+    }
+}

@@ -1,0 +1,84 @@
+/* host.h - the machine and its service manager: notices, clocks, log lines, randomness, signals.
+ * The only room that knows systemd; outside of it every call here still works and says less. */
+#ifndef HOST_H
+#define HOST_H
+
+#include "trial/base.h"
+
+/* What the service manager is told. Without NOTIFY_SOCKET each call does nothing. */
+
+/** Say that the daemon serves: the log is open, the views are level with it, the socket is bound.
+ */
+void host_notify_ready(void);
+
+/** Say in one line what the daemon does now; `systemctl status` shows it. Cut at 255 bytes. */
+void host_notify_status(const char *format, ...) TRIAL_PRINTF(1, 2);
+
+/** Say that the daemon was told to stop and is leaving. */
+void host_notify_stopping(void);
+
+/** Feed the watchdog. Only from the loop that does the work, or the watchdog watches nothing. */
+void host_notify_alive(void);
+
+/** Ask for `wait_us` microseconds more, from now, to start or to stop. Fewer than asked before are
+ * fine. */
+void host_notify_extend(uint64_t wait_us);
+
+/** Microseconds within which the watchdog must be fed, 0 where there is none. Feed it at half. */
+uint64_t host_watchdog_us(void);
+
+/* Clocks. */
+
+/** Nanoseconds since 1970-01-01T00:00:00Z. May jump, also backwards: whoever needs order keeps it.
+ */
+uint64_t host_now_ns(void);
+
+/** Milliseconds of a clock that never jumps and has no meaning beyond differences. */
+uint64_t host_monotonic_ms(void);
+
+/* Randomness. */
+
+/** Fill with bytes fit for a salt. Does not fail: a kernel without randomness ends the process. */
+void host_random(void *ret_bytes, size_t size);
+
+/* Signals. */
+
+/**
+ * Block SIGTERM, SIGINT and SIGHUP in this thread and in those it makes later, take SIGPIPE away,
+ * and return a descriptor that is readable when one of the three has come; -1 on failure.
+ *
+ * ret       non-blocking, closed on exec; given, released with close().
+ * Fails with STORAGE: the kernel's reason is in `err`.
+ */
+int host_signals_open(trial_error *err);
+
+/** The next signal that came, 0 where there is none. */
+int host_signals_read(int fd);
+
+/* Log lines. */
+
+/** How grave a line is, in the numbers of syslog(3). */
+typedef enum host_level {
+    HOST_ERROR = 3,
+    HOST_WARNING = 4,
+    HOST_NOTICE = 5,
+    HOST_INFO = 6,
+    HOST_DEBUG = 7,
+} host_level;
+
+#define HOST_LOG_LINE_BYTES 1024 /* one line, its end included; a journal field may be far longer  \
+                                  */
+
+/**
+ * Write one line to stderr: `<N>text` where the journal reads it, `triald: text` elsewhere.
+ *
+ * Never waits: where stderr takes nothing the line is dropped and counted, and the next line that
+ * gets through is followed by how many were lost. Safe from any thread. Control characters become
+ * spaces and a line over HOST_LOG_LINE_BYTES is cut.
+ */
+void host_log(host_level level, const char *format, ...) TRIAL_PRINTF(2, 3);
+
+/** Lines dropped so far. */
+uint64_t host_log_dropped(void);
+
+#endif

@@ -1,0 +1,113 @@
+/* log.c - log lines on stderr that never make the daemon wait. A stalled journal takes some thirty
+ * kilobytes and then blocks whoever writes, so a line that would block is dropped and counted. */
+#include "host.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static atomic_uint_fast64_t dropped_total;
+static atomic_uint_fast64_t dropped_unsaid;
+
+/* Is stderr the very stream that the service manager connected to the journal? */
+static bool is_journal(void)
+{
+    const char *stream = getenv("JOURNAL_STREAM");
+    unsigned long long device = 0;
+    unsigned long long inode = 0;
+    struct stat seen;
+
+    return stream != NULL && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
+           fstat(STDERR_FILENO, &seen) == 0 && seen.st_dev == device && seen.st_ino == inode;
+}
+
+/* One attempt that cannot block: a socket is asked not to, and a pipe that polls writable takes
+ * PIPE_BUF bytes, which is more than a line. */
+static bool has_written(const char *line, size_t size)
+{
+    struct pollfd ready = { .fd = STDERR_FILENO, .events = POLLOUT };
+    ssize_t sent = send(STDERR_FILENO, line, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+    if (sent < 0 && errno == ENOTSOCK) {
+        if (poll(&ready, 1, 0) != 1 || (ready.revents & POLLOUT) == 0) {
+            return false;
+        }
+        sent = write(STDERR_FILENO, line, size);
+    }
+    return sent == (ssize_t)size;
+}
+
+static size_t start_line(char *line, host_level level)
+{
+    int size = is_journal() ? snprintf(line, HOST_LOG_LINE_BYTES, "<%d>", (int)level)
+                            : snprintf(line, HOST_LOG_LINE_BYTES, "triald: ");
+
+    TRIAL_ASSERT(size > 0 && size < HOST_LOG_LINE_BYTES / 2);
+    return (size_t)size;
+}
+
+/* Text from elsewhere must not start a line of its own. */
+static size_t end_line(char *line, size_t start, int text_size)
+{
+    size_t size = start + (text_size < 0 ? 0 : (size_t)text_size);
+
+    if (size > HOST_LOG_LINE_BYTES - 2) {
+        size = HOST_LOG_LINE_BYTES - 2;
+    }
+    for (size_t i = start; i < size; i++) {
+        if ((unsigned char)line[i] < ' ' || line[i] == 0x7f) {
+            line[i] = ' ';
+        }
+    }
+    line[size] = '\n';
+    return size + 1;
+}
+
+static void say_dropped(void)
+{
+    char line[HOST_LOG_LINE_BYTES];
+    uint_fast64_t count = atomic_exchange(&dropped_unsaid, 0);
+    size_t start;
+    int size;
+
+    if (count == 0) {
+        return;
+    }
+    start = start_line(line, HOST_WARNING);
+    size = snprintf(line + start,
+                    sizeof line - start,
+                    "%llu log lines were dropped before this",
+                    (unsigned long long)count);
+    if (!has_written(line, end_line(line, start, size))) {
+        atomic_fetch_add(&dropped_unsaid, count);
+    }
+}
+
+void host_log(host_level level, const char *format, ...)
+{
+    char line[HOST_LOG_LINE_BYTES];
+    size_t start = start_line(line, level);
+    va_list args;
+    int size;
+
+    va_start(args, format);
+    size = vsnprintf(line + start, sizeof line - start, format, args);
+    va_end(args);
+    if (has_written(line, end_line(line, start, size))) {
+        say_dropped();
+    } else {
+        atomic_fetch_add(&dropped_total, 1);
+        atomic_fetch_add(&dropped_unsaid, 1);
+    }
+}
+
+uint64_t host_log_dropped(void)
+{
+    return atomic_load(&dropped_total);
+}
