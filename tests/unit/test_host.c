@@ -1,0 +1,310 @@
+/* test_host.c - what the machine is told and asked: notices, clocks, randomness, signals, log. */
+#include "host.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TEXT_BYTES 4096
+
+/* A service manager's end of the notice socket. */
+static int open_manager(char *ret_directory)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+
+    assert_true(fd >= 0);
+    assert_non_null(mkdtemp(ret_directory));
+    (void)snprintf(address.sun_path, sizeof address.sun_path, "%s/notify", ret_directory);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(setenv("NOTIFY_SOCKET", address.sun_path, 1), 0);
+    return fd;
+}
+
+static void close_manager(int fd, const char *directory)
+{
+    (void)unlink(getenv("NOTIFY_SOCKET"));
+    (void)unsetenv("NOTIFY_SOCKET");
+    (void)rmdir(directory);
+    (void)close(fd);
+}
+
+static void assert_notice(int fd, const char *expected)
+{
+    char text[TEXT_BYTES] = "";
+    ssize_t size = recv(fd, text, sizeof text - 1, 0);
+
+    assert_true(size > 0);
+    assert_string_equal(text, expected);
+}
+
+static void test_the_manager_hears_each_notice(void **state)
+{
+    char directory[] = "/tmp/triald-host-XXXXXX";
+    int fd = open_manager(directory);
+
+    (void)state;
+    host_notify_ready();
+    assert_notice(fd, "READY=1");
+    host_notify_status("at %d", 1866);
+    assert_notice(fd, "STATUS=at 1866");
+    host_notify_alive();
+    assert_notice(fd, "WATCHDOG=1");
+    host_notify_extend(5000000);
+    assert_notice(fd, "EXTEND_TIMEOUT_USEC=5000000");
+    host_notify_stopping();
+    assert_notice(fd, "STOPPING=1");
+    close_manager(fd, directory);
+}
+
+static void test_a_long_status_is_cut_and_not_refused(void **state)
+{
+    char directory[] = "/tmp/triald-host-XXXXXX";
+    int fd = open_manager(directory);
+    char text[TEXT_BYTES];
+
+    (void)state;
+    host_notify_status("%01000d", 7);
+    assert_int_equal(recv(fd, text, sizeof text, 0), strlen("STATUS=") + 255);
+    close_manager(fd, directory);
+}
+
+static void test_without_a_manager_notices_are_nothing(void **state)
+{
+    (void)state;
+    (void)unsetenv("NOTIFY_SOCKET");
+    host_notify_ready();
+    host_notify_status("unheard");
+    assert_null(getenv("NOTIFY_SOCKET"));
+}
+
+static void test_the_watchdog_is_ours_only_where_it_names_us(void **state)
+{
+    char pid[32];
+
+    (void)state;
+    (void)unsetenv("WATCHDOG_USEC");
+    assert_int_equal(host_watchdog_us(), 0);
+    (void)setenv("WATCHDOG_USEC", "20000000", 1);
+    (void)unsetenv("WATCHDOG_PID");
+    assert_int_equal(host_watchdog_us(), 20000000);
+    (void)snprintf(pid, sizeof pid, "%d", (int)getpid() + 1);
+    (void)setenv("WATCHDOG_PID", pid, 1);
+    assert_int_equal(host_watchdog_us(), 0);
+    (void)unsetenv("WATCHDOG_PID");
+    (void)unsetenv("WATCHDOG_USEC");
+}
+
+static void test_the_clocks_count_in_their_units(void **state)
+{
+    uint64_t before_ms = host_monotonic_ms();
+    uint64_t now_ns = host_now_ns();
+    struct timespec now;
+
+    (void)state;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    assert_in_range(now_ns / 1000000000u, (uintmax_t)now.tv_sec - 60, (uintmax_t)now.tv_sec);
+    assert_true(host_monotonic_ms() >= before_ms);
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    assert_in_range(before_ms / 1000u, 0, (uintmax_t)now.tv_sec);
+    assert_true(before_ms / 1000u + 60 > (uint64_t)now.tv_sec);
+}
+
+static void test_random_bytes_fill_all_they_were_asked_for(void **state)
+{
+    uint8_t first[64 + 1] = { 0 };
+    uint8_t again[64 + 1] = { 0 };
+    static const uint8_t none[32];
+
+    (void)state;
+    host_random(first, 64);
+    host_random(again, 64);
+    assert_memory_not_equal(first, again, 64);
+    assert_memory_not_equal(first + 32, none, 32);
+    assert_int_equal(first[64], 0);
+    host_random(first, 0);
+}
+
+static void test_signals_wait_to_be_read(void **state)
+{
+    trial_error err = TRIAL_ERROR_NONE;
+    int fd = host_signals_open(&err);
+
+    (void)state;
+    assert_true(fd >= 0);
+    assert_int_equal(host_signals_read(fd), 0);
+    assert_int_equal(raise(SIGTERM), 0);
+    assert_int_equal(raise(SIGHUP), 0);
+    assert_int_equal(host_signals_read(fd), SIGHUP);
+    assert_int_equal(host_signals_read(fd), SIGTERM);
+    assert_int_equal(host_signals_read(fd), 0);
+    assert_int_equal(raise(SIGPIPE), 0); /* ends the process unless it was taken away */
+    (void)close(fd);
+}
+
+/* Put the write end of a pipe or socket pair in the place of stderr; what stood there comes back by
+ * restore_stderr(). */
+static int replace_stderr(int fd)
+{
+    int kept = dup(STDERR_FILENO);
+
+    assert_true(kept >= 0);
+    assert_true(dup2(fd, STDERR_FILENO) >= 0);
+    return kept;
+}
+
+static void restore_stderr(int kept)
+{
+    assert_true(dup2(kept, STDERR_FILENO) >= 0);
+    (void)close(kept);
+}
+
+static void read_text(int fd, char *ret_text)
+{
+    ssize_t size = read(fd, ret_text, TEXT_BYTES - 1);
+
+    assert_true(size >= 0);
+    ret_text[size] = '\0';
+}
+
+static void test_a_line_is_plain_where_no_journal_reads_it(void **state)
+{
+    char text[TEXT_BYTES];
+    int ends[2];
+    int kept;
+
+    (void)state;
+    assert_int_equal(pipe(ends), 0);
+    (void)setenv("JOURNAL_STREAM", "1:1", 1); /* somebody else's stream */
+    kept = replace_stderr(ends[1]);
+    host_log(HOST_WARNING, "a%cb %d", '\n', 7);
+    restore_stderr(kept);
+    read_text(ends[0], text);
+    (void)unsetenv("JOURNAL_STREAM");
+    assert_string_equal(text, "triald: a b 7\n");
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+}
+
+static void test_a_line_carries_its_level_to_the_journal(void **state)
+{
+    char text[TEXT_BYTES];
+    char stream[64];
+    struct stat seen;
+    int ends[2];
+    int kept;
+
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    assert_int_equal(fstat(ends[1], &seen), 0);
+    (void)snprintf(
+        stream, sizeof stream, "%ju:%ju", (uintmax_t)seen.st_dev, (uintmax_t)seen.st_ino);
+    (void)setenv("JOURNAL_STREAM", stream, 1);
+    kept = replace_stderr(ends[1]);
+    host_log(HOST_ERROR, "the disk failed");
+    host_log(HOST_INFO, "%02000d", 1);
+    restore_stderr(kept);
+    (void)unsetenv("JOURNAL_STREAM");
+    read_text(ends[0], text);
+    assert_int_equal(strncmp(text, "<3>the disk failed\n<6>000", 25), 0);
+    assert_int_equal(strlen(text), strlen("<3>the disk failed\n") + HOST_LOG_LINE_BYTES - 1);
+    assert_int_equal(text[strlen(text) - 1], '\n');
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+}
+
+/* Fill what nobody reads, then read it: the lines that could not be written are counted. */
+static void drop_and_tell(int read_end, int write_end)
+{
+    uint64_t before = host_log_dropped();
+    char text[TEXT_BYTES];
+    char said[64];
+    int kept = replace_stderr(write_end);
+
+    while (host_log_dropped() == before) {
+        host_log(HOST_INFO, "%0900d", 0);
+    }
+    host_log(HOST_INFO, "lost too");
+    assert_int_equal(fcntl(read_end, F_SETFL, O_NONBLOCK), 0);
+    while (read(read_end, text, sizeof text) > 0) {
+    }
+    host_log(HOST_INFO, "heard again");
+    restore_stderr(kept);
+    read_text(read_end, text);
+    (void)snprintf(said,
+                   sizeof said,
+                   "triald: heard again\ntriald: %ju log lines were dropped",
+                   (uintmax_t)(host_log_dropped() - before));
+    assert_int_equal(host_log_dropped() - before, 2);
+    assert_int_equal(strncmp(text, said, strlen(said)), 0);
+}
+
+static void test_a_stalled_pipe_costs_lines_and_not_time(void **state)
+{
+    int ends[2];
+
+    (void)state;
+    assert_int_equal(pipe(ends), 0);
+    drop_and_tell(ends[0], ends[1]);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+}
+
+static void test_a_stalled_socket_costs_lines_and_not_time(void **state)
+{
+    int ends[2];
+
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    drop_and_tell(ends[0], ends[1]);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+}
+
+static void test_a_gone_reader_costs_lines_and_not_the_daemon(void **state)
+{
+    uint64_t before = host_log_dropped();
+    int ends[2];
+    int kept;
+
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    (void)close(ends[0]);
+    kept = replace_stderr(ends[1]);
+    host_log(HOST_INFO, "to nobody");
+    restore_stderr(kept);
+    assert_int_equal(host_log_dropped() - before, 1);
+    (void)close(ends[1]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_manager_hears_each_notice),
+        cmocka_unit_test(test_a_long_status_is_cut_and_not_refused),
+        cmocka_unit_test(test_without_a_manager_notices_are_nothing),
+        cmocka_unit_test(test_the_watchdog_is_ours_only_where_it_names_us),
+        cmocka_unit_test(test_the_clocks_count_in_their_units),
+        cmocka_unit_test(test_random_bytes_fill_all_they_were_asked_for),
+        cmocka_unit_test(test_signals_wait_to_be_read),
+        cmocka_unit_test(test_a_line_is_plain_where_no_journal_reads_it),
+        cmocka_unit_test(test_a_line_carries_its_level_to_the_journal),
+        cmocka_unit_test(test_a_stalled_pipe_costs_lines_and_not_time),
+        cmocka_unit_test(test_a_stalled_socket_costs_lines_and_not_time),
+        cmocka_unit_test(test_a_gone_reader_costs_lines_and_not_the_daemon),
+    };
+
+    return cmocka_run_group_tests_name("host", tests, NULL, NULL);
+}
