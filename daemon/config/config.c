@@ -109,7 +109,7 @@ static void fill_flags(struct flag_table *ret_table)
         .name = "describe",
         .key = KEY_DESCRIBE,
         .arg = "WHAT",
-        .doc = "print the rows of settings, events, requests, errors, rules, views or limits",
+        .doc = "print rows: settings, example, events, requests, errors, rules, views or limits",
         .group = 1
     };
     *next++ =

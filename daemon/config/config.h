@@ -74,8 +74,8 @@ TRIAL_MUST_USE trial_code config_read_file(FILE *file,
 /** Write the settings as a file that config_read() takes, each with its origin as a comment. */
 void config_print(const struct config *config, FILE *out);
 
-/** Write rows for the documents: settings, events, requests, errors, rules, views or limits. False
- * where there is nothing of that name. */
+/** Write rows for the documents: settings, example (a file of them), events, requests, errors,
+ * rules, views or limits. False where there is nothing of that name. */
 bool config_describe(const char *what, FILE *out);
 
 #endif

@@ -57,6 +57,21 @@ static void describe_settings(FILE *out)
     }
 }
 
+/* A file that changes nothing: every setting with its default, behind a comment sign. */
+static void describe_example(FILE *out)
+{
+    (void)fprintf(out,
+                  "# triald.conf - see triald.conf(5). A flag beats a variable, a variable "
+                  "this file.\n");
+    for (config_setting s = 0; s < CONFIG_SETTING_COUNT; s++) {
+        const settings_row *row = settings_row_of(s);
+
+        if (s != CONFIG_config) { /* a file cannot name another file */
+            (void)fprintf(out, "\n# %s\n#%s = %s\n", row->doc, row->name, row->fallback);
+        }
+    }
+}
+
 static void describe_emitters(trial_emitters emitters, FILE *out)
 {
     static const char letters[] = {
@@ -220,10 +235,10 @@ bool config_describe(const char *what, FILE *out)
         const char *name;
         void (*describe)(FILE *out);
     } subjects[] = {
-        { "settings", describe_settings }, { "events", describe_events },
-        { "requests", describe_requests }, { "errors", describe_errors },
-        { "rules", describe_rules },       { "views", describe_views },
-        { "limits", describe_limits },
+        { "settings", describe_settings }, { "example", describe_example },
+        { "events", describe_events },     { "requests", describe_requests },
+        { "errors", describe_errors },     { "rules", describe_rules },
+        { "views", describe_views },       { "limits", describe_limits },
     };
 
     for (size_t i = 0; i < sizeof subjects / sizeof subjects[0]; i++) {

@@ -276,6 +276,7 @@ trial_code settings_set(struct config *config,
     const settings_row *row = settings_row_of(setting);
     void *member = (char *)config + row->offset;
 
+    TRIAL_ASSERT(value != NULL);
     if (row->kind == SETTINGS_ENDPOINTS && config->origins[setting] != origin) {
         ((config_endpoints *)member)->count = 0;
     }

@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define STREAM_BYTES 64 /* two numbers of 64 bits and a colon */
+
 static atomic_uint_fast64_t dropped_total;
 static atomic_uint_fast64_t dropped_unsaid;
 
@@ -19,12 +21,14 @@ static atomic_uint_fast64_t dropped_unsaid;
 static bool is_journal(void)
 {
     const char *stream = getenv("JOURNAL_STREAM");
-    unsigned long long device = 0;
-    unsigned long long inode = 0;
+    char own[STREAM_BYTES];
     struct stat seen;
 
-    return stream != NULL && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
-           fstat(STDERR_FILENO, &seen) == 0 && seen.st_dev == device && seen.st_ino == inode;
+    if (stream == NULL || fstat(STDERR_FILENO, &seen) != 0) {
+        return false;
+    }
+    (void)snprintf(own, sizeof own, "%ju:%ju", (uintmax_t)seen.st_dev, (uintmax_t)seen.st_ino);
+    return strcmp(stream, own) == 0;
 }
 
 /* One attempt that cannot block: a socket is asked not to, and a pipe that polls writable takes

@@ -35,7 +35,10 @@ static int open_manager(char *ret_directory)
 
 static void close_manager(int fd, const char *directory)
 {
-    (void)unlink(getenv("NOTIFY_SOCKET"));
+    char path[TEXT_BYTES];
+
+    (void)snprintf(path, sizeof path, "%s/notify", directory);
+    (void)unlink(path);
     (void)unsetenv("NOTIFY_SOCKET");
     (void)rmdir(directory);
     (void)close(fd);

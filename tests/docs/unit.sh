@@ -1,0 +1,28 @@
+#!/bin/sh
+# unit.sh ROOT BUILD - is the unit file what systemd understands, and how exposed does it leave us?
+set -eu
+build=$2
+exposure_most=15 # tenths; 1.5 of 10
+
+if ! command -v systemd-analyze >/dev/null; then
+    echo "skipped: systemd-analyze is not here"
+    exit 77
+fi
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+# The program stands where it was built and not where it will be installed, and its pages nowhere
+# yet; what is left is the unit itself.
+sed -e "s|^\(Exec[A-Za-z]*=\)[^ ]*/triald|\1$build/triald|" -e '/^Documentation=/d' \
+    "$build/triald.service" >"$scratch/triald.service"
+systemd-analyze verify --man=no "$scratch/triald.service" >"$scratch/said" 2>&1 || true
+if grep -F "triald.service" "$scratch/said"; then
+    echo "failed: systemd does not understand the unit"
+    exit 1
+fi
+systemd-analyze security --offline=true --no-pager --threshold="$exposure_most" \
+    "$scratch/triald.service" >"$scratch/exposure" || {
+    cat "$scratch/exposure"
+    echo "failed: the unit is more exposed than $exposure_most tenths"
+    exit 1
+}
+tail -1 "$scratch/exposure"
