@@ -1,0 +1,220 @@
+/* tally.c - counts and small readings of a trial that more than one view gives. */
+#include "views_internal.h"
+
+void views_tally_add(views_tally *tally, const struct trial_trial *trial)
+{
+    for (uint32_t i = 0; i < trial->milestones.count; i++) {
+        const struct trial_milestone *reached = &trial->milestones.items[i];
+
+        tally->steps[reached->step]++;
+        tally->by_provenance[reached->step][reached->provenance]++;
+    }
+    if (trial->state == TRIAL_CHOICE_trial_state_ABANDONED) {
+        tally->abandoned_by[trial->abandonedAt]++;
+    }
+}
+
+/* One municipality in one programme. */
+struct party {
+    bool is_counted;
+    bool is_current;
+};
+
+struct parties {
+    trial_text programme; /* absent: all */
+    bool is_apart;
+    trial_arena *arena;
+    views_table *programmes;
+    views_table codes; /* programme/code to struct party */
+};
+
+static views_parties *parties_of(struct parties *all, trial_text programme)
+{
+    return views_table_at(all->programmes, all->is_apart ? programme : TRIAL_TEXT(""));
+}
+
+static void
+count_municipality(struct parties *all, trial_text programme, trial_text code, bool is_current)
+{
+    trial_text parts[] = { all->is_apart ? programme : TRIAL_TEXT(""), code };
+    struct party *party = views_table_at(&all->codes, views_key(all->arena, parts, 2));
+    views_parties *parties = parties_of(all, programme);
+
+    if (!party->is_counted) {
+        party->is_counted = true;
+        parties->ever++;
+    }
+    if (is_current && !party->is_current) {
+        party->is_current = true;
+        parties->current++;
+    }
+}
+
+static bool is_left_out(const struct parties *all, trial_text programme)
+{
+    return trial_text_is_set(all->programme) && !trial_text_equal(programme, all->programme);
+}
+
+static bool count_network(void *context, const trial_state *state)
+{
+    struct parties *all = context;
+    const struct trial_network *network = &state->as.network;
+    bool is_active = network->state == TRIAL_CHOICE_network_state_APPOINTED;
+    views_parties *parties;
+
+    if (state->kind != TRIAL_KIND_NETWORK || is_left_out(all, network->programme)) {
+        return true;
+    }
+    parties = parties_of(all, network->programme);
+    parties->applied += network->appliedAt != TRIAL_INSTANT_NONE;
+    parties->appointed += network->appointedAt != TRIAL_INSTANT_NONE;
+    parties->active += is_active;
+    for (uint32_t i = 0; i < network->members.count; i++) {
+        const struct trial_member_fact *member = &network->members.items[i];
+
+        count_municipality(all,
+                           network->programme,
+                           member->municipality,
+                           is_active && member->to == TRIAL_DATE_NONE);
+    }
+    return true;
+}
+
+static bool count_appointments(void *context, const trial_state *state)
+{
+    struct parties *all = context;
+    const struct trial_municipality *municipality = &state->as.municipality;
+
+    if (state->kind != TRIAL_KIND_MUNICIPALITY) {
+        return true;
+    }
+    for (uint32_t i = 0; i < municipality->appointments.count; i++) {
+        const struct trial_appointment_fact *appointment = &municipality->appointments.items[i];
+
+        if (!is_left_out(all, appointment->programme)) {
+            count_municipality(
+                all, appointment->programme, state->id, appointment->to == TRIAL_DATE_NONE);
+        }
+    }
+    return true;
+}
+
+trial_code views_count_parties(const views_source *source,
+                               trial_text programme,
+                               bool is_apart,
+                               trial_arena *arena,
+                               views_table *ret_table,
+                               trial_error *err)
+{
+    views_table programmes = views_table_of(arena, sizeof(views_parties));
+    struct parties all = { programme, is_apart, arena, &programmes, { 0 } };
+    trial_code code;
+
+    all.codes = views_table_of(arena, sizeof(struct party));
+    code = source->each(source->context, TRIAL_KIND_NETWORK, programme, count_network, &all, err);
+    if (code == TRIAL_OK) {
+        code = source->each(
+            source->context, TRIAL_KIND_MUNICIPALITY, programme, count_appointments, &all, err);
+    }
+    if (code == TRIAL_OK) {
+        *ret_table = programmes;
+    }
+    return code;
+}
+
+bool views_ended_without(const struct trial_trial *trial)
+{
+    return trial->state == TRIAL_CHOICE_trial_state_WITHDRAWN ||
+           trial->state == TRIAL_CHOICE_trial_state_REJECTED ||
+           trial->state == TRIAL_CHOICE_trial_state_ABANDONED ||
+           trial->state == TRIAL_CHOICE_trial_state_LAPSED;
+}
+
+bool views_is_completed(const struct trial_trial *trial)
+{
+    return trial->state == TRIAL_CHOICE_trial_state_COMPLETED ||
+           trial->state == TRIAL_CHOICE_trial_state_EVALUATED ||
+           trial->state == TRIAL_CHOICE_trial_state_ASSESSED;
+}
+
+trial_texts views_participants(const struct trial_trial *trial)
+{
+    if (trial->startedParticipants.count > 0) {
+        return trial->startedParticipants;
+    }
+    return trial->approvedParticipants.count > 0 ? trial->approvedParticipants
+                                                 : trial->participants;
+}
+
+bool views_days_between(const struct trial_trial *trial,
+                        trial_choice from,
+                        trial_choice to,
+                        int64_t *ret_days)
+{
+    const struct trial_milestone *begin = rules_milestone(trial, from);
+    const struct trial_milestone *end = rules_milestone(trial, to);
+
+    if (begin == NULL || end == NULL) {
+        return false;
+    }
+    *ret_days = (end->time - begin->time) / TRIAL_NS_PER_DAY;
+    return true;
+}
+
+trial_value *views_indicator_missing(trial_arena *arena,
+                                     const struct trial_trial *trial,
+                                     const struct trial_indicator_fact *indicator)
+{
+    trial_value *missing = trial_value_list(arena);
+
+    if (indicator->baseline.form == TRIAL_NUMBER_ABSENT) {
+        trial_value_push(arena, missing, trial_value_word(arena, "baseline"));
+    }
+    if (indicator->target.form == TRIAL_NUMBER_ABSENT) {
+        trial_value_push(arena, missing, trial_value_word(arena, "target"));
+    }
+    if (indicator->final.form == TRIAL_NUMBER_ABSENT && views_is_completed(trial)) {
+        trial_value_push(arena, missing, trial_value_word(arena, "final-measurement"));
+    }
+    return missing;
+}
+
+const char *views_indicator_result(const struct trial_trial *trial,
+                                   const struct trial_indicator_fact *indicator)
+{
+    double sign = indicator->direction == TRIAL_CHOICE_direction_DOWN ? -1 : 1;
+    double final = sign * trial_number_value(indicator->final);
+    double baseline = sign * trial_number_value(indicator->baseline);
+
+    if (!views_is_completed(trial)) {
+        return "open";
+    }
+    if (indicator->baseline.form == TRIAL_NUMBER_ABSENT) {
+        return "no-baseline";
+    }
+    if (indicator->target.form == TRIAL_NUMBER_ABSENT) {
+        return "no-target";
+    }
+    if (indicator->final.form == TRIAL_NUMBER_ABSENT) {
+        return "no-final-measurement";
+    }
+    if (final >= sign * trial_number_value(indicator->target)) {
+        return "reached";
+    }
+    if (final > baseline) {
+        return "improved";
+    }
+    return final < baseline ? "worse" : "unchanged";
+}
+
+const char *views_evaluation_state(const struct trial_trial *trial,
+                                   const struct trial_evaluation_fact *evaluation)
+{
+    if (evaluation->finalAt != TRIAL_INSTANT_NONE) {
+        return "published";
+    }
+    if (views_ended_without(trial)) {
+        return "discontinued";
+    }
+    return evaluation->interimAt != TRIAL_INSTANT_NONE ? "interim" : "planned";
+}
