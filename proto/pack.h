@@ -1,5 +1,5 @@
-/* pack.h - MessagePack, read in place and written canonically. With codec, record and frame the
- * only files that know the encoding; pack.c alone includes msgpack-c, to write. */
+/* pack.h - MessagePack, read in place and written canonically. This room alone knows the encoding,
+ * and in it write.c alone includes msgpack-c. */
 #ifndef PROTO_PACK_H
 #define PROTO_PACK_H
 
@@ -65,6 +65,7 @@ typedef struct pack_writer {
     char *data;
     size_t size;
     size_t room;
+    bool is_fixed; /* the memory is an arena's and has room for all that comes; set by this room */
 } pack_writer;
 
 void pack_writer_done(pack_writer *writer);
@@ -84,6 +85,10 @@ void pack_put_list(pack_writer *writer, uint32_t count);
 void pack_put_map(pack_writer *writer, uint32_t count);
 void pack_put_raw(pack_writer *writer, trial_bytes bytes); /* bytes that are values already */
 
+/** Write a sentence of our own as text; what is not UTF-8 in it (it may quote a peer, or be cut)
+ * becomes '?'. */
+void pack_put_message(pack_writer *writer, const char *message);
+
 /**
  * Write the scanned value at `reader` in its one canonical spelling: keys of every map in byte
  * order, shortest forms, floats as float 64.
@@ -95,6 +100,20 @@ TRIAL_MUST_USE trial_code pack_canonical(pack_reader *reader,
                                          pack_writer *writer,
                                          trial_arena *scratch,
                                          trial_error *err);
+
+/** What a walk over one value finds. */
+typedef struct pack_measured {
+    uint32_t depth;    /* of lists and maps in each other; 0 for a scalar */
+    uint32_t elements; /* values and keys, all levels */
+    bool is_canonical;
+} pack_measured;
+
+/** Walk over exactly one value; false where the bytes are not one, or deeper than PACK_DEPTH_MAX.
+ */
+bool pack_measure(trial_bytes bytes, pack_measured *ret_measured);
+
+/** How many leading bytes of the text are valid UTF-8 without NUL: all of them where it is. */
+uint32_t pack_text_valid(trial_text text);
 
 /** Is the scanned value canonical already? Then its bytes may be kept as they are. */
 bool pack_is_canonical(trial_bytes bytes);

@@ -1,0 +1,319 @@
+/* canonical.c - the one spelling that is stored and hashed: what has it, and how the rest gets it.
+ */
+#include "token.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* A list or map that a walk has entered. */
+struct spot {
+    uint64_t left; /* values and keys still to come */
+    bool is_map;
+    trial_text key; /* the last one of a map */
+};
+
+/* A key must be a text behind the one before it. */
+static bool key_is_in_order(struct spot *spot, const pack_token *token)
+{
+    trial_text key = pack_token_text(token);
+
+    if (token->kind != PACK_TEXT ||
+        (spot->key.at != NULL && trial_text_compare(spot->key, key) >= 0)) {
+        return false;
+    }
+    spot->key = key;
+    return true;
+}
+
+static bool token_is_canonical(const pack_token *token)
+{
+    return token->is_shortest && token->kind != PACK_BIN && token->kind != PACK_EXT &&
+           (token->kind != PACK_FLOAT || isfinite(pack_token_float(token)));
+}
+
+bool pack_measure(trial_bytes bytes, pack_measured *ret_measured)
+{
+    struct spot spots[PACK_DEPTH_MAX];
+    const uint8_t *at = bytes.data;
+    const uint8_t *end = bytes.size == 0 ? at : at + bytes.size;
+    uint32_t depth = 0;
+    pack_token token;
+
+    *ret_measured = (pack_measured){ .is_canonical = true };
+    do {
+        struct spot *spot = depth == 0 ? NULL : &spots[depth - 1];
+        uint64_t items;
+
+        if (!pack_token_read(at, end, &token)) {
+            return false;
+        }
+        items = pack_token_items(&token);
+        if (items > (size_t)(end - token.next)) {
+            return false;
+        }
+        ret_measured->elements++;
+        if (!token_is_canonical(&token) || (spot != NULL && spot->is_map && spot->left % 2 == 0 &&
+                                            !key_is_in_order(spot, &token))) {
+            ret_measured->is_canonical = false;
+        }
+        at = token.next;
+        if ((token.kind == PACK_LIST || token.kind == PACK_MAP) &&
+            depth + 1 > ret_measured->depth) {
+            ret_measured->depth = depth + 1;
+        }
+        if (items > 0) {
+            if (depth == PACK_DEPTH_MAX) {
+                return false;
+            }
+            spots[depth++] = (struct spot){ .left = items, .is_map = token.kind == PACK_MAP };
+            continue;
+        }
+        while (depth > 0 && --spots[depth - 1].left == 0) {
+            depth--;
+        }
+    } while (depth > 0);
+    return at == end;
+}
+
+bool pack_is_canonical(trial_bytes bytes)
+{
+    pack_measured measured;
+
+    return pack_measure(bytes, &measured) && measured.is_canonical;
+}
+
+bool pack_entry_read(pack_reader *reader, pack_entry *ret_entry)
+{
+    ret_entry->key = reader->at;
+    ret_entry->name = pack_text(reader);
+    ret_entry->value = reader->at;
+    (void)pack_skip(reader); /* the reader remembers */
+    ret_entry->end = reader->at;
+    return !reader->has_failed;
+}
+
+static int compare_entries(const void *a, const void *b)
+{
+    return trial_text_compare(((const pack_entry *)a)->name, ((const pack_entry *)b)->name);
+}
+
+/* Most maps are small, and many are nearly in order already. */
+static void sort_entries(pack_entry *entries, uint32_t count)
+{
+    if (count > 32) {
+        qsort(entries, count, sizeof *entries, compare_entries);
+        return;
+    }
+    for (uint32_t i = 1; i < count; i++) {
+        pack_entry moved = entries[i];
+        uint32_t to = i;
+
+        while (to > 0 && trial_text_compare(entries[to - 1].name, moved.name) > 0) {
+            entries[to] = entries[to - 1];
+            to--;
+        }
+        entries[to] = moved;
+    }
+}
+
+trial_code
+pack_entries_read(pack_reader *reader, uint32_t count, pack_entry *ret_entries, trial_error *err)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (!pack_entry_read(reader, &ret_entries[i])) {
+            return trial_fail_rule(err, TRIAL_RULE_NOT_JSON, "a key of a map is no text");
+        }
+    }
+    sort_entries(ret_entries, count);
+    for (uint32_t i = 1; i < count; i++) {
+        if (trial_text_equal(ret_entries[i - 1].name, ret_entries[i].name)) {
+            return trial_fail_rule(err,
+                                   TRIAL_RULE_NOT_JSON,
+                                   "the key '%.*s' is there twice",
+                                   TRIAL_TEXT_ARGS(ret_entries[i].name));
+        }
+    }
+    return TRIAL_OK;
+}
+
+/* A list or map that is being written: a list goes on where the reader stands, a map from entry to
+ * entry. */
+struct level {
+    const pack_entry *entries; /* NULL in a list */
+    uint32_t count;
+    uint32_t next;
+    const uint8_t *end; /* of a map, where its last entry ends in the source */
+};
+
+struct rewrite {
+    pack_reader *reader;
+    pack_writer *writer;
+    trial_arena *scratch;
+    trial_error *err;
+    uint32_t depth;
+    struct level levels[PACK_DEPTH_MAX];
+};
+
+/* Name the field that was being written, dotted. */
+static trial_code name_field(const struct rewrite *rewrite, trial_code code)
+{
+    char path[TRIAL_ERROR_FIELD_BYTES] = "";
+    size_t size = 0;
+
+    for (uint32_t i = 0; i < rewrite->depth; i++) {
+        const struct level *level = &rewrite->levels[i];
+
+        if (level->entries != NULL && level->next > 0) {
+            size = pack_path_add(path, size, level->entries[level->next - 1].name);
+        }
+    }
+    if (rewrite->err != NULL) {
+        return trial_fail_field(rewrite->err, "%s", path);
+    }
+    return code;
+}
+
+static trial_code enter_map(struct rewrite *rewrite, uint32_t count)
+{
+    pack_entry *entries = trial_arena_take(rewrite->scratch, count * sizeof *entries);
+    trial_code code = pack_entries_read(rewrite->reader, count, entries, rewrite->err);
+
+    if (code != TRIAL_OK) {
+        return name_field(rewrite, code);
+    }
+    pack_put_map(rewrite->writer, count);
+    rewrite->levels[rewrite->depth++] =
+        (struct level){ .entries = entries, .count = count, .end = rewrite->reader->at };
+    return TRIAL_OK;
+}
+
+static trial_code put_scalar(struct rewrite *rewrite, const pack_token *token)
+{
+    double number = pack_token_float(token);
+
+    if (token->kind == PACK_BIN || token->kind == PACK_EXT) {
+        return name_field(rewrite,
+                          trial_fail_rule(rewrite->err,
+                                          TRIAL_RULE_WRONG_TYPE,
+                                          "a value is bin or ext, which no event may hold"));
+    }
+    if (token->kind == PACK_FLOAT && !isfinite(number)) {
+        return name_field(
+            rewrite, trial_fail_rule(rewrite->err, TRIAL_RULE_BAD_RANGE, "a number is not finite"));
+    }
+    if (token->kind == PACK_FLOAT) {
+        pack_put_float(rewrite->writer, number);
+    } else if (token->kind == PACK_TEXT) {
+        pack_put_text(rewrite->writer, pack_token_text(token));
+    } else if (token->kind == PACK_INTEGER) {
+        pack_put_integer(rewrite->writer, (int64_t)token->bits);
+    } else if (token->kind == PACK_UNSIGNED) {
+        pack_put_unsigned(rewrite->writer, token->bits);
+    } else if (token->kind == PACK_TRUTH) {
+        pack_put_truth(rewrite->writer, token->bits != 0);
+    } else {
+        pack_put_nil(rewrite->writer);
+    }
+    return TRIAL_OK;
+}
+
+/* Write the value where the reader stands, or enter it. */
+static trial_code put_next(struct rewrite *rewrite)
+{
+    pack_reader *reader = rewrite->reader;
+    pack_token token;
+
+    if (!pack_token_read(reader->at, reader->end, &token) ||
+        pack_token_items(&token) > (size_t)(reader->end - token.next)) {
+        return trial_fail_rule(rewrite->err, TRIAL_RULE_NOT_JSON, "a value is cut short");
+    }
+    reader->at = token.next;
+    if (token.kind != PACK_LIST && token.kind != PACK_MAP) {
+        return put_scalar(rewrite, &token);
+    }
+    if (rewrite->depth == PACK_DEPTH_MAX) {
+        return trial_fail_rule(rewrite->err, TRIAL_RULE_TOO_LARGE, "a value is nested too deep");
+    }
+    if (token.kind == PACK_MAP) {
+        return enter_map(rewrite, token.count);
+    }
+    pack_put_list(rewrite->writer, token.count);
+    rewrite->levels[rewrite->depth++] = (struct level){ .count = token.count };
+    return TRIAL_OK;
+}
+
+/* Leave what is written whole; false where nothing is left to write. */
+static bool go_on(struct rewrite *rewrite)
+{
+    while (rewrite->depth > 0) {
+        struct level *level = &rewrite->levels[rewrite->depth - 1];
+
+        if (level->next < level->count) {
+            if (level->entries != NULL) {
+                pack_put_text(rewrite->writer, level->entries[level->next].name);
+                rewrite->reader->at = level->entries[level->next].value;
+            }
+            level->next++;
+            return true;
+        }
+        if (level->entries != NULL) {
+            rewrite->reader->at = level->end;
+        }
+        rewrite->depth--;
+    }
+    return false;
+}
+
+trial_code
+pack_canonical(pack_reader *reader, pack_writer *writer, trial_arena *scratch, trial_error *err)
+{
+    struct rewrite rewrite = { .reader = reader, .writer = writer, .scratch = scratch, .err = err };
+    pack_reader ahead = *reader;
+    trial_bytes whole = pack_skip(&ahead);
+
+    if (!ahead.has_failed && pack_is_canonical(whole)) {
+        pack_put_raw(writer, whole);
+        *reader = ahead;
+        return TRIAL_OK;
+    }
+    do {
+        trial_code code = put_next(&rewrite);
+
+        if (code != TRIAL_OK) {
+            reader->has_failed = true;
+            return code;
+        }
+    } while (go_on(&rewrite));
+    return TRIAL_OK;
+}
+
+size_t pack_path_add(char *path, size_t size, trial_text name)
+{
+    size_t room = TRIAL_ERROR_FIELD_BYTES - 1 - size;
+    size_t taken;
+
+    if (size > 0 && room > 0) {
+        path[size++] = '.';
+        room--;
+    }
+    taken = name.size < room ? name.size : room;
+    if (taken > 0) {
+        memcpy(path + size, name.at, taken);
+    }
+    path[size + taken] = '\0';
+    return size + taken;
+}
+
+trial_code pack_fail_inside(trial_error *err, trial_text name, trial_code code)
+{
+    char path[TRIAL_ERROR_FIELD_BYTES] = "";
+    size_t size = pack_path_add(path, 0, name);
+
+    if (err == NULL) {
+        return code;
+    }
+    if (err->field[0] != '\0') {
+        (void)pack_path_add(path, size, trial_text_of(err->field));
+    }
+    return trial_fail_field(err, "%s", path);
+}
