@@ -36,10 +36,14 @@ typedef struct rules_world {
  * event   well-formed by itself; borrowed.
  * is_new  the subject has no event yet.
  *
- * Fails with REFUSED, INVALID (a fault that the event alone shows beyond its field types) or
- * DUPLICATE_CONFLICT, always with a rule's name, the field where one is to blame, and a sentence
- * that says what stood in the way. The emitter is judged first, then what the event shows by itself
- * is expected to have been judged by rules_shape() already.
+ * world   must know the subject itself too, where the event names it once more.
+ * err     not NULL.
+ *
+ * Fails with REFUSED, or INVALID (wrong-type of a correction's newValue, missing-field of a network
+ * that the programme asks for), always with a rule's name, the field where one is to blame, and a
+ * sentence that says what stood in the way. What the event shows by itself is expected to have been
+ * judged by rules_shape() already; the emitter is judged first, then whether the subject is known,
+ * then the step in its state, then its time, then the rest.
  */
 TRIAL_MUST_USE trial_code rules_decide(const trial_state *state,
                                        bool is_new,
@@ -50,7 +54,7 @@ TRIAL_MUST_USE trial_code rules_decide(const trial_state *state,
 /**
  * What the event shows by itself beyond the types of its fields: subject of the right kind, periods
  * that do not end before they begin, code = subject, no finding of pass over a failed check. Judged
- * with the shape, before duplicates. Fails with INVALID (bad-range or inconsistent).
+ * with the shape, before duplicates. err is not NULL. Fails with INVALID (bad-range, inconsistent).
  */
 TRIAL_MUST_USE trial_code rules_shape(const trial_event *event, trial_error *err);
 
@@ -59,8 +63,9 @@ TRIAL_MUST_USE trial_code rules_emitter(const trial_event *event, trial_error *e
 
 /**
  * Fold one event into its subject's state. Total: whatever the state, it neither fails nor asserts,
- * for `as_of` may leave out what came before. Lists grow in the arena; spans are borrowed from the
- * event and must be copied (by encoding the state) before the event's bytes go.
+ * for `as_of` may leave out what came before. Lists grow in the arena and change in place, so a
+ * copy of the struct is no copy of the state; spans are borrowed from the event and must be copied
+ * (by encoding the state) before the event's bytes go.
  *
  * correction.issued does nothing here: the engine folds the subject's history again with the new
  * value in the old event's place, and says how many corrections each indicator had by
@@ -68,7 +73,7 @@ TRIAL_MUST_USE trial_code rules_emitter(const trial_event *event, trial_error *e
  */
 void rules_apply(trial_state *state, const trial_event *event, trial_arena *arena);
 
-/** Note that the event, of this subject, was corrected `times` times. Before or after its apply. */
+/** Note that the event, of this subject, was corrected once (more). Before or after its apply. */
 void rules_count_correction(trial_state *state, const trial_event *event, trial_arena *arena);
 
 /** Note an event that was accepted and that the rules refuse now: a row of the view `finding`. */
@@ -97,8 +102,8 @@ typedef struct rules_findings {
  */
 rules_findings rules_find(const trial_state *state, trial_date today, trial_arena *arena);
 
-/** The exemption that gives a trial its last day: the latest validTo not revoked; NONE without any.
- */
+/** The last day a trial was or is exempt: the latest validTo, for a revoked exemption the day
+ * before it was revoked; NONE without any. */
 trial_date rules_exempt_until(const struct trial_trial *trial);
 
 /** Is the exemption in force on that day? From validFrom through validTo, or through the day before
