@@ -25,7 +25,8 @@ typedef enum store_table {
 typedef struct store_settings {
     const char *path;       /* directory of the store */
     uint64_t map_bytes;     /* LMDB's map; never resized */
-    uint64_t journal_bytes; /* of each of the journal's two files, preallocated and zero-written */
+    uint64_t journal_bytes; /* of each of the journal's two files, when the store is made; at least
+                             * TRIAL_TURN_BYTES_MAX */
     uint32_t commit_events; /* LMDB is brought level after at most so many events */
     uint64_t reserve_bytes; /* free space below which appends are refused */
 } store_settings;
@@ -35,18 +36,22 @@ typedef struct store_settings {
  *
  * ret_is_new  says that it was made. The lock on STORE is held until store_close().
  *
- * Fails with BUSY     another daemon holds it (exit status 75); nothing was touched.
- *            INVALID  refused: missing, empty, foreign or damaged log, or a network file system, or
- * a store others may write (exit status 78); nothing was written. STORAGE, NO_SPACE  the disk
- * failed (exit status 74). What the journal holds beyond LMDB is then given by store_recover(),
- * which must be called until its end before the first append.
+ * Fails with BUSY               another daemon holds it (exit status 75); nothing was touched.
+ *            INVALID            refused: missing, empty, foreign or damaged log, a network file
+ *                               system, a store others may write, or settings out of range (exit
+ *                               status 78); nothing was written.
+ *            STORAGE, NO_SPACE  the disk failed (exit status 74).
+ *
+ * What the journal holds beyond LMDB is then given by store_recover(), which must be called until
+ * its end before the first append.
  */
 TRIAL_MUST_USE trial_code store_open(const store_settings *settings,
                                      store **ret_store,
                                      bool *ret_is_new,
                                      trial_error *err);
 
-/** Commit what is pending and let go. NULL is fine. */
+/** Flush and commit what is pending, unless a flush or commit has failed, and let go. Every
+ * store_read was given back. NULL is fine. */
 void store_close(store *s);
 
 /** The log's name: a UUID in text, made with the store. */
@@ -89,22 +94,34 @@ TRIAL_MUST_USE trial_code store_get_record(store *s,
 void store_mark(store *s);
 void store_rewind(store *s);
 
-/** Is there room for so many bytes more before a flush? Fails with NO_SPACE (disk reserve, journal
- * full while LMDB cannot commit). */
+/**
+ * Is there room for so many bytes of records more before the flush? It may wait for the commit that
+ * runs, and then takes note of it as store_commit_end() does: look at store_committed() afterwards.
+ *
+ * Fails with NO_SPACE  the disk's reserve is touched; or both files of the journal hold what LMDB
+ *                      cannot take; or the turn alone is larger than a file. Nothing is lost, and
+ *                      the next call succeeds as soon as there is room again.
+ *            STORAGE   a commit failed for good: the process must leave.
+ */
 TRIAL_MUST_USE trial_code store_has_room(store *s, uint64_t bytes, trial_error *err);
 
-/** Make what was appended durable: one pwrite and one fdatasync. On failure the process must leave.
+/**
+ * Make what was appended durable: one pwrite and one fdatasync. It is the new mark: what is flushed
+ * cannot be undone. On failure the process must leave; nothing more may be asked of the store but
+ * store_close().
  */
 TRIAL_MUST_USE trial_code store_flush(store *s, trial_error *err);
 
 /**
  * Bring LMDB level, on the store's own thread. store_commit_begin() hands over what is flushed and
- * comes back at once (it does nothing while a commit runs or nothing is pending);
- * store_commit_end() takes note of one that has finished. `store_commit_fd()` is readable when
- * there is one to take note of. Fails with NO_SPACE where the disk or the map is full: nothing is
- * lost, try again later. STORAGE  otherwise: the process must leave.
+ * comes back at once (it does nothing while a commit runs, while a turn is not flushed, or when
+ * nothing is pending; after a failure it tries the same again). store_commit_end() takes note of
+ * one that has finished. `store_commit_fd()` is readable when there is one to take note of. Fails
+ * with NO_SPACE where the disk or the map is full: nothing is lost, try again later. STORAGE
+ * otherwise: the process must leave.
  */
-bool store_commit_is_due(const store *s); /* commit_events or half of the journal reached */
+bool store_commit_is_due(const store *s); /* commit_events or half of the journal reached, or a
+                                           * second has passed since a commit failed */
 void store_commit_begin(store *s);
 int store_commit_fd(const store *s);
 TRIAL_MUST_USE trial_code store_commit_end(store *s, trial_error *err);
@@ -162,15 +179,17 @@ TRIAL_MUST_USE trial_code store_read_log(store_read *r,
                                          void *context,
                                          trial_error *err);
 
-/** For `status`: bytes on disk, free bytes, size of the journal's tail, age of the oldest snapshot.
+/** For `status`, asked by the writer: bytes on disk, free bytes, size of the journal's tail, age of
+ * the oldest snapshot.
  */
 typedef struct store_facts {
     uint64_t lmdb_bytes;
     uint64_t journal_bytes;
     uint64_t journal_used_bytes;
-    uint64_t free_bytes; /* of the file system */
-    uint32_t readers;
-    bool is_refusing; /* for want of space */
+    uint64_t free_bytes;     /* of the file system */
+    uint64_t oldest_read_ms; /* age of the oldest snapshot in use; 0: none */
+    uint32_t readers;        /* snapshots in use, without the writer's own */
+    bool is_refusing;        /* for want of space */
 } store_facts;
 TRIAL_MUST_USE trial_code store_look(store *s, store_facts *ret_facts, trial_error *err);
 

@@ -1,0 +1,318 @@
+/* commit.c - bringing LMDB level, on a thread of its own, so that the writer never waits for the
+ * pages of the tables. A frozen overlay is handed over and, until the result is taken note of,
+ * changed by nobody; it goes to LMDB in one synced transaction or not at all. */
+#include "store_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+/* Rows by table and key, so that LMDB's pages are each visited once. */
+static int compare_rows(const void *left, const void *right)
+{
+    const overlay_row *a = *(const overlay_row *const *)left;
+    const overlay_row *b = *(const overlay_row *const *)right;
+    size_t size = a->key_size < b->key_size ? a->key_size : b->key_size;
+    int order;
+
+    if (a->table != b->table) {
+        return a->table < b->table ? -1 : 1;
+    }
+    order = memcmp(a->key, b->key, size);
+    return order != 0 ? order : (a->key_size > b->key_size) - (a->key_size < b->key_size);
+}
+
+static int put_records(MDB_txn *txn, MDB_dbi dbi, const overlay *batch)
+{
+    MDB_cursor *cursor;
+    int rc = mdb_cursor_open(txn, dbi, &cursor);
+
+    if (rc != MDB_SUCCESS) {
+        return rc;
+    }
+    for (size_t i = 0; i < batch->record_count && rc == MDB_SUCCESS; i++) {
+        uint64_t position = batch->first + i;
+        trial_bytes key = { (const uint8_t *)&position, sizeof position };
+
+        rc = table_put(cursor, STORE_LOG, key, overlay_record_at(batch, position));
+    }
+    mdb_cursor_close(cursor);
+    return rc;
+}
+
+static int write_row(MDB_txn *txn, MDB_dbi dbi, MDB_cursor *cursor, const overlay_row *row)
+{
+    trial_bytes key = { row->key, row->key_size };
+    trial_bytes value = { row->value, row->value_size };
+    MDB_val k = { key.size, (void *)(uintptr_t)key.data };
+    int rc;
+
+    if (!row->is_deleted) {
+        return table_put(cursor, (store_table)row->table, key, value);
+    }
+    rc = mdb_del(txn, dbi, &k, NULL);
+    return rc == MDB_NOTFOUND ? MDB_SUCCESS : rc;
+}
+
+static int put_rows(MDB_txn *txn, const store_tables *t, const overlay *batch)
+{
+    const overlay_row **sorted = malloc((batch->row_count + 1) * sizeof *sorted);
+    MDB_cursor *cursor = NULL;
+    uint8_t table = STORE_TABLE_COUNT;
+    int rc = MDB_SUCCESS;
+
+    if (sorted == NULL) {
+        return ENOMEM;
+    }
+    for (size_t i = 0; i < batch->row_count; i++) {
+        sorted[i] = &batch->rows[i];
+    }
+    qsort(sorted, batch->row_count, sizeof *sorted, compare_rows);
+    for (size_t i = 0; i < batch->row_count && rc == MDB_SUCCESS; i++) {
+        if (sorted[i]->table != table) {
+            table = sorted[i]->table;
+            if (cursor != NULL) {
+                mdb_cursor_close(cursor);
+                cursor = NULL;
+            }
+            rc = mdb_cursor_open(txn, t->tables[table], &cursor);
+        }
+        if (rc == MDB_SUCCESS) {
+            rc = write_row(txn, t->tables[table], cursor, sorted[i]);
+        }
+    }
+    if (cursor != NULL) {
+        mdb_cursor_close(cursor);
+    }
+    free(sorted);
+    return rc;
+}
+
+static int commit_batch(const store_tables *t, const overlay *batch)
+{
+    MDB_txn *txn;
+    int rc = mdb_txn_begin(t->env, NULL, 0, &txn);
+
+    if (rc != MDB_SUCCESS) {
+        return rc;
+    }
+    rc = put_records(txn, t->tables[STORE_LOG], batch);
+    if (rc == MDB_SUCCESS) {
+        rc = put_rows(txn, t, batch);
+    }
+    if (rc != MDB_SUCCESS) {
+        mdb_txn_abort(txn);
+        return rc;
+    }
+    return mdb_txn_commit(txn);
+}
+
+/* LMDB reports a full disk as EIO. The most a commit may want is a page a row, the log again, and
+ * some pages of its own. */
+static bool disk_was_full(const store *s, const overlay *batch)
+{
+    uint64_t wanted = (uint64_t)batch->row_count * 4096 + batch->log_size * 2 + 1024 * 1024;
+
+    return space_free(s) < wanted;
+}
+
+static trial_code commit_and_explain(store *s, const overlay *batch, trial_error *err)
+{
+    int rc = commit_batch(&s->tables, batch);
+
+    if (rc == MDB_SUCCESS) {
+        return TRIAL_OK;
+    }
+    if (rc == EIO && disk_was_full(s, batch)) {
+        rc = ENOSPC;
+    }
+    return store_fail(err,
+                      rc,
+                      "committing positions %llu to %llu to LMDB in '%s'",
+                      (unsigned long long)batch->first,
+                      (unsigned long long)overlay_last(batch),
+                      s->path);
+}
+
+static void *commit_loop(void *context)
+{
+    store *s = context;
+    store_committer *c = &s->committer;
+
+    (void)pthread_mutex_lock(&c->lock); /* plain mutexes, used in pairs, cannot fail */
+    while (c->state != COMMIT_LEAVING) {
+        if (c->state == COMMIT_RUNNING) {
+            const overlay *batch = c->batch;
+            trial_error err = TRIAL_ERROR_NONE;
+            trial_code code;
+
+            (void)pthread_mutex_unlock(&c->lock);
+            code = commit_and_explain(s, batch, &err);
+            (void)pthread_mutex_lock(&c->lock);
+            c->code = code;
+            c->err = err;
+            c->state = COMMIT_FINISHED;
+            (void)eventfd_write(c->event_fd, 1); /* a counter of 64 bits does not overflow */
+            (void)pthread_cond_broadcast(&c->changed);
+        } else {
+            (void)pthread_cond_wait(&c->changed, &c->lock);
+        }
+    }
+    (void)pthread_mutex_unlock(&c->lock);
+    return NULL;
+}
+
+trial_code commit_start(store *s, trial_error *err)
+{
+    store_committer *c = &s->committer;
+    int rc;
+
+    c->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (c->event_fd < 0) {
+        return trial_fail_errno(err, errno, "making an eventfd for the store");
+    }
+    rc = pthread_create(&c->thread, NULL, commit_loop, s);
+    if (rc != 0) {
+        return trial_fail_errno(err, rc, "starting the store's commit thread");
+    }
+    c->is_started = true;
+    return TRIAL_OK;
+}
+
+void commit_stop(store *s)
+{
+    store_committer *c = &s->committer;
+
+    if (c->is_started) {
+        commit_wait(s);
+        (void)pthread_mutex_lock(&c->lock);
+        c->state = COMMIT_LEAVING;
+        (void)pthread_cond_broadcast(&c->changed);
+        (void)pthread_mutex_unlock(&c->lock);
+        (void)pthread_join(c->thread, NULL);
+        c->is_started = false;
+    }
+    if (c->event_fd >= 0) {
+        (void)close(c->event_fd);
+        c->event_fd = -1;
+    }
+}
+
+void commit_wait(store *s)
+{
+    store_committer *c = &s->committer;
+
+    (void)pthread_mutex_lock(&c->lock);
+    while (c->state == COMMIT_RUNNING) {
+        (void)pthread_cond_wait(&c->changed, &c->lock);
+    }
+    (void)pthread_mutex_unlock(&c->lock);
+}
+
+bool commit_is_running(store *s)
+{
+    bool is_running;
+
+    (void)pthread_mutex_lock(&s->committer.lock);
+    is_running = s->committer.state == COMMIT_RUNNING;
+    (void)pthread_mutex_unlock(&s->committer.lock);
+    return is_running;
+}
+
+int store_commit_fd(const store *s)
+{
+    return s->committer.event_fd;
+}
+
+bool store_commit_is_due(const store *s)
+{
+    const overlay *o = s->active;
+
+    if (s->commit_failed_ms != 0) { /* the same again, now and then */
+        return space_now_ms() - s->commit_failed_ms >= STORE_RETRY_COMMIT_MS;
+    }
+    return o->record_count >= s->settings.commit_events || o->row_count >= STORE_COMMIT_ROWS_MAX ||
+           o->log_size >= journal_turn_bytes_max(&s->journal) / 2;
+}
+
+/* What is flushed becomes the batch, and the writer goes on in the other overlay. */
+static bool freeze(store *s)
+{
+    if (s->head > s->flushed || overlay_is_empty(s->active)) {
+        return false;
+    }
+    s->frozen = s->active;
+    s->active = s->active == &s->overlays[0] ? &s->overlays[1] : &s->overlays[0];
+    overlay_reset(s->active, s->head + 1);
+    s->turn_at = 0;
+    journal_turn_over(&s->journal, s->committed);
+    return true;
+}
+
+void store_commit_begin(store *s)
+{
+    store_committer *c = &s->committer;
+
+    (void)pthread_mutex_lock(&c->lock);
+    if (c->state == COMMIT_IDLE && (s->frozen != NULL || freeze(s))) {
+        c->batch = s->frozen;
+        c->state = COMMIT_RUNNING;
+        (void)pthread_cond_broadcast(&c->changed);
+    }
+    (void)pthread_mutex_unlock(&c->lock);
+}
+
+static trial_code take_note(store *s, trial_error *err)
+{
+    s->commit_failed_ms = 0;
+    s->committed = overlay_last(s->frozen);
+    overlay_reset(s->frozen, 0);
+    s->frozen = NULL;
+    return read_renew(s->snapshot, err);
+}
+
+trial_code store_commit_end(store *s, trial_error *err)
+{
+    store_committer *c = &s->committer;
+    trial_code code = TRIAL_OK;
+    bool is_finished;
+    eventfd_t count;
+
+    (void)eventfd_read(c->event_fd, &count); /* empty when there is nothing to take note of */
+    (void)pthread_mutex_lock(&c->lock);
+    is_finished = c->state == COMMIT_FINISHED;
+    if (is_finished) {
+        c->state = COMMIT_IDLE;
+        code = c->code;
+        if (code != TRIAL_OK && err != NULL) {
+            *err = c->err;
+        }
+    }
+    (void)pthread_mutex_unlock(&c->lock);
+    if (!is_finished) {
+        return TRIAL_OK;
+    }
+    if (code != TRIAL_OK) {
+        s->commit_failed_ms = space_now_ms();
+        s->is_broken = s->is_broken || code != TRIAL_NO_SPACE;
+        return code;
+    }
+    return take_note(s, err);
+}
+
+trial_code store_commit_all(store *s, trial_error *err)
+{
+    trial_code code = store_flush(s, err);
+
+    commit_wait(s);
+    if (code == TRIAL_OK) {
+        code = store_commit_end(s, err);
+    }
+    while (code == TRIAL_OK && (s->frozen != NULL || !overlay_is_empty(s->active))) {
+        store_commit_begin(s);
+        commit_wait(s);
+        code = store_commit_end(s, err);
+    }
+    return code;
+}

@@ -1,0 +1,324 @@
+/* place.c - the store's directory: what must be so before anything in it is opened, the marker
+ * that says whose it is, and the locks. Nothing is written before every check has passed. */
+#include "store_internal.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#define MARKER_BYTES_MAX 256
+
+/* Names of what the directory may hold beside what is ours, and still count as empty. */
+#define LOST_AND_FOUND "lost+found" /* the root of a fresh ext4 */
+
+/* LMDB and flock() both need a local disk. Numbers as in <linux/magic.h>, which lacks some. */
+static const struct network_row {
+    unsigned long magic;
+    const char *name;
+} network_rows[] = {
+    { 0x6969, "NFS" },        { 0xff534d42, "CIFS" }, { 0xfe534d42, "SMB2" },
+    { 0x517b, "SMB" },        { 0x01021997, "9p" },   { 0x00c36400, "Ceph" },
+    { 0x5346414f, "AFS" },    { 0x73757245, "Coda" }, { 0x47504653, "GPFS" },
+    { 0x0bd00bd0, "Lustre" },
+};
+
+bool place_join(char ret_path[STORE_PATH_BYTES_MAX], const char *directory, const char *name)
+{
+    int size = snprintf(ret_path, STORE_PATH_BYTES_MAX, "%s/%s", directory, name);
+
+    return size > 0 && size < STORE_PATH_BYTES_MAX;
+}
+
+trial_code place_sync(const char *path, trial_error *err)
+{
+    trial_code code = TRIAL_OK;
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0 || fsync(fd) != 0) {
+        code = trial_fail_errno(err, errno, "syncing the directory '%s'", path);
+    }
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return code;
+}
+
+static trial_code sync_parent(const char *path, trial_error *err)
+{
+    char parent[STORE_PATH_BYTES_MAX];
+    char *slash;
+
+    (void)snprintf(parent, sizeof parent, "%s", path);
+    slash = strrchr(parent, '/');
+    if (slash == NULL) {
+        return place_sync(".", err);
+    }
+    slash[slash == parent ? 1 : 0] = '\0';
+    return place_sync(parent, err);
+}
+
+static trial_code refuse(trial_error *err, int system_errno, const char *what, const char *path)
+{
+    trial_code code = system_errno == ENOSPC || system_errno == EDQUOT ? TRIAL_NO_SPACE
+                      : system_errno == EIO                            ? TRIAL_STORAGE
+                                                                       : TRIAL_INVALID;
+
+    code = trial_fail(err, code, "%s '%s': %s", what, path, strerrordesc_np(system_errno));
+    if (err != NULL) {
+        err->system_errno = system_errno;
+    }
+    return code;
+}
+
+/* Open the directory; make it where only its last name is missing. */
+static trial_code open_directory(store *s, trial_error *err)
+{
+    struct stat facts;
+
+    s->directory_fd = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (s->directory_fd < 0 && errno == ENOENT) {
+        if (mkdir(s->path, 0700) != 0 && errno != EEXIST) {
+            return errno == ENOENT
+                       ? trial_fail(err,
+                                    TRIAL_INVALID,
+                                    "the directory that should hold the store '%s' does not exist; "
+                                    "make it, or name another place with --store",
+                                    s->path)
+                       : refuse(err, errno, "making the store's directory", s->path);
+        }
+        trial_code code = sync_parent(s->path, err);
+
+        if (code != TRIAL_OK) {
+            return code;
+        }
+        s->directory_fd = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    }
+    if (s->directory_fd < 0 || fstat(s->directory_fd, &facts) != 0) {
+        return refuse(err, errno, "opening the store's directory", s->path);
+    }
+    if ((facts.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+        return trial_fail(err,
+                          TRIAL_INVALID,
+                          "others than the owner may write to the store '%s' (mode %04o); run "
+                          "chmod go-w on it",
+                          s->path,
+                          (unsigned)facts.st_mode & 07777u);
+    }
+    return TRIAL_OK;
+}
+
+static trial_code check_file_system(const store *s, trial_error *err)
+{
+    struct statfs facts;
+
+    if (fstatfs(s->directory_fd, &facts) != 0) {
+        return refuse(err, errno, "looking at the file system of", s->path);
+    }
+    for (size_t i = 0; i < sizeof network_rows / sizeof network_rows[0]; i++) {
+        if (((unsigned long)facts.f_type & 0xffffffffu) == network_rows[i].magic) {
+            return trial_fail(err,
+                              TRIAL_INVALID,
+                              "the store '%s' lies on a network file system (%s), where locks and "
+                              "maps do not hold; put it on a local disk",
+                              s->path,
+                              network_rows[i].name);
+        }
+    }
+    return TRIAL_OK;
+}
+
+static trial_code lock(const store *s, int fd, trial_error *err)
+{
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+        return TRIAL_OK;
+    }
+    if (errno == EWOULDBLOCK) {
+        return trial_fail(err,
+                          TRIAL_BUSY,
+                          "the store '%s' is in use by another daemon; stop that one, or name "
+                          "another store",
+                          s->path);
+    }
+    return refuse(err, errno, "locking", s->path);
+}
+
+/* What lies in the directory, when there is no marker. */
+typedef struct contents {
+    bool has_marker;
+    bool has_unfinished;
+    bool has_ours;     /* parts of a store */
+    char foreign[256]; /* the name of something else; NAME_MAX and its NUL */
+} contents;
+
+static trial_code list(const store *s, contents *ret_contents, trial_error *err)
+{
+    struct dirent *entry;
+    DIR *directory = opendir(s->path);
+
+    *ret_contents = (contents){ 0 };
+    if (directory == NULL) {
+        return refuse(err, errno, "listing", s->path);
+    }
+    errno = 0;
+    while ((entry = readdir(directory)) != NULL) { /* one stream, one thread */
+        const char *name = entry->d_name;
+
+        if (strcmp(name, STORE_MARKER) == 0) {
+            ret_contents->has_marker = true;
+        } else if (strcmp(name, STORE_UNFINISHED) == 0) {
+            ret_contents->has_unfinished = true;
+        } else if (strcmp(name, STORE_JOURNAL) == 0 || strcmp(name, STORE_LMDB) == 0) {
+            ret_contents->has_ours = true;
+        } else if (strcmp(name, ".") != 0 && strcmp(name, "..") != 0 &&
+                   strcmp(name, LOST_AND_FOUND) != 0) {
+            (void)snprintf(ret_contents->foreign, sizeof ret_contents->foreign, "%s", name);
+        }
+        errno = 0;
+    }
+    if (errno != 0) {
+        int system_errno = errno;
+
+        (void)closedir(directory);
+        return refuse(err, system_errno, "listing", s->path);
+    }
+    (void)closedir(directory);
+    return TRIAL_OK;
+}
+
+static trial_code check_may_create(const store *s, const contents *found, trial_error *err)
+{
+    if (found->has_ours && !found->has_unfinished) {
+        return trial_fail(err,
+                          TRIAL_INVALID,
+                          "'%s' holds a log but not the file STORE that says whose it is; restore "
+                          "the store from a backup",
+                          s->path);
+    }
+    if (found->foreign[0] != '\0') {
+        return trial_fail(err,
+                          TRIAL_INVALID,
+                          "'%s' is no store and not empty (it holds '%s'); name an empty or absent "
+                          "directory with --store",
+                          s->path,
+                          found->foreign);
+    }
+    return TRIAL_OK;
+}
+
+/* The marker's text ends in a line with the sum of those before it. */
+static trial_code parse_marker(store *s, const char *text, size_t size, trial_error *err)
+{
+    char name[JOURNAL_NAME_BYTES];
+    unsigned format = 0;
+    unsigned long long sum = 0;
+    int summed = 0;
+    int end = 0;
+    int got = sscanf(text,
+                     "triald store, format %u\nlog %36[0-9a-f-]\n%nsum %16llx\n%n",
+                     &format,
+                     name,
+                     &summed,
+                     &sum,
+                     &end);
+
+    if (got != 3 || (size_t)end != size ||
+        sum != store_sum((trial_bytes){ (const uint8_t *)text, (size_t)summed }, 0)) {
+        return trial_fail(err,
+                          TRIAL_INVALID,
+                          "'%s/" STORE_MARKER "' is damaged or not triald's; restore it from a "
+                          "backup",
+                          s->path);
+    }
+    if (format != STORE_FORMAT) {
+        return trial_fail(err,
+                          TRIAL_INVALID,
+                          "the store '%s' has format %u and this triald knows format %u; use the "
+                          "triald that made it",
+                          s->path,
+                          format,
+                          STORE_FORMAT);
+    }
+    memcpy(s->name, name, sizeof name);
+    return TRIAL_OK;
+}
+
+static trial_code open_marker(store *s, trial_error *err)
+{
+    char path[STORE_PATH_BYTES_MAX];
+    char text[MARKER_BYTES_MAX];
+    ssize_t size;
+    trial_code code;
+
+    if (!place_join(path, s->path, STORE_MARKER)) {
+        return refuse(err, ENAMETOOLONG, "opening", s->path);
+    }
+    s->marker_fd = open(path, O_RDWR | O_CLOEXEC);
+    if (s->marker_fd < 0) {
+        return refuse(err, errno, "opening", path);
+    }
+    code = lock(s, s->marker_fd, err);
+    if (code != TRIAL_OK) {
+        return code;
+    }
+    size = pread(s->marker_fd, text, sizeof text - 1, 0);
+    if (size < 0) {
+        return refuse(err, errno, "reading", path);
+    }
+    text[size] = '\0';
+    return parse_marker(s, text, (size_t)size, err);
+}
+
+static trial_code open_or_create(store *s, bool *ret_is_new, trial_error *err)
+{
+    contents found;
+    trial_code code = list(s, &found, err);
+
+    if (code == TRIAL_OK && !found.has_marker) {
+        code = check_may_create(s, &found, err);
+        if (code == TRIAL_OK) {
+            code = place_create(s, err);
+        }
+    }
+    if (code == TRIAL_OK) {
+        *ret_is_new = !found.has_marker;
+        code = open_marker(s, err);
+    }
+    return code;
+}
+
+trial_code place_open(store *s, bool *ret_is_new, trial_error *err)
+{
+    trial_code code;
+
+    if (snprintf(s->path, sizeof s->path, "%s", s->settings.path) >= STORE_PATH_BYTES_MAX - 64) {
+        return trial_fail(err, TRIAL_INVALID, "the store's path '%.80s...' is too long", s->path);
+    }
+    code = open_directory(s, err);
+    if (code == TRIAL_OK) {
+        code = check_file_system(s, err);
+    }
+    if (code == TRIAL_OK) {
+        code = lock(s, s->directory_fd, err);
+    }
+    if (code == TRIAL_OK) {
+        code = open_or_create(s, ret_is_new, err);
+    }
+    return code;
+}
+
+void place_close(store *s)
+{
+    if (s->marker_fd >= 0) {
+        (void)close(s->marker_fd); /* the lock goes with it */
+    }
+    if (s->directory_fd >= 0) {
+        (void)close(s->directory_fd);
+    }
+    s->marker_fd = -1;
+    s->directory_fd = -1;
+}

@@ -1,0 +1,282 @@
+/* store.c - opening, recovering, replacing and closing the store.
+ *
+ * place.c finds the directory, journal.c and table.c hold the bytes, overlay.c what is newer than
+ * LMDB, commit.c moves it there, write.c and read.c are the two sides that callers see. */
+#include "store_internal.h"
+
+#include "trial/limits.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+static trial_code check_settings(const store_settings *settings, trial_error *err)
+{
+    if (settings->journal_bytes < TRIAL_TURN_BYTES_MAX) {
+        return trial_fail(err,
+                          TRIAL_INVALID,
+                          "journal-bytes is %llu, and one turn may take %d; set it to that or more",
+                          (unsigned long long)settings->journal_bytes,
+                          TRIAL_TURN_BYTES_MAX);
+    }
+    if (settings->commit_events == 0) {
+        return trial_fail(err, TRIAL_INVALID, "commit-events is 0; set it to 1 or more");
+    }
+    return TRIAL_OK;
+}
+
+static trial_code open_parts(store *s, trial_error *err)
+{
+    char path[STORE_PATH_BYTES_MAX];
+    trial_code code;
+
+    (void)place_join(path, s->path, STORE_LMDB); /* place_open() saw to the length */
+    code = tables_open(&s->tables, path, s->name, s->settings.map_bytes, err);
+    if (code == TRIAL_OK) {
+        code = store_read_begin(s, &s->snapshot, &s->committed, err);
+    }
+    if (code != TRIAL_OK) {
+        return code;
+    }
+    (void)place_join(path, s->path, STORE_JOURNAL);
+    code = journal_open(&s->journal, path, s->name, s->committed, err);
+    if (code == TRIAL_OK) {
+        code = journal_secure(&s->journal, s->committed, err);
+    }
+    return code;
+}
+
+trial_code
+store_open(const store_settings *settings, store **ret_store, bool *ret_is_new, trial_error *err)
+{
+    store *s = calloc(1, sizeof *s);
+    trial_code code = check_settings(settings, err);
+
+    if (s == NULL) {
+        return trial_fail(err, TRIAL_STORAGE, "no memory to open the store");
+    }
+    s->settings = *settings;
+    s->directory_fd = -1;
+    s->marker_fd = -1;
+    s->committer.event_fd = -1;
+    s->journal.files[0].fd = -1;
+    s->journal.files[1].fd = -1;
+    (void)pthread_mutex_init(&s->reads_lock, NULL); /* with defaults it cannot fail */
+    (void)pthread_mutex_init(&s->committer.lock, NULL);
+    (void)pthread_cond_init(&s->committer.changed, NULL);
+    if (code == TRIAL_OK) {
+        code = place_open(s, ret_is_new, err);
+    }
+    if (code == TRIAL_OK) {
+        code = open_parts(s, err);
+    }
+    if (code == TRIAL_OK) {
+        code = commit_start(s, err);
+    }
+    s->settings.path = s->path;
+    s->head = s->committed;
+    s->flushed = s->committed;
+    if (code == TRIAL_OK && journal_last(&s->journal) > s->committed) {
+        s->flushed = journal_last(&s->journal);
+    }
+    s->active = &s->overlays[0];
+    overlay_reset(s->active, s->head + 1);
+    if (code != TRIAL_OK) {
+        store_close(s);
+        return code;
+    }
+    *ret_store = s;
+    return TRIAL_OK;
+}
+
+void store_close(store *s)
+{
+    if (s == NULL) {
+        return;
+    }
+    if (s->committer.is_started && !s->is_broken && s->head >= s->flushed) {
+        (void)!store_commit_all(s, NULL); /* what fails stays in the journal */
+    }
+    commit_stop(s);
+    store_read_end(s->snapshot);
+    reads_done(s);
+    tables_close(&s->tables);
+    journal_close(&s->journal);
+    overlay_done(&s->overlays[0]);
+    overlay_done(&s->overlays[1]);
+    (void)pthread_mutex_destroy(&s->reads_lock);
+    (void)pthread_mutex_destroy(&s->committer.lock);
+    (void)pthread_cond_destroy(&s->committer.changed);
+    place_close(s);
+    free(s);
+}
+
+const char *store_name(const store *s)
+{
+    return s->name;
+}
+
+/* The next record of the turn that is being replayed. */
+static trial_bytes next_replayed(store *s)
+{
+    trial_bytes record;
+    uint32_t size;
+
+    memcpy(&size, s->replay.data, sizeof size); /* the journal checked that the lengths fit */
+    record = (trial_bytes){ s->replay.data + sizeof size, size };
+    s->replay.data += sizeof size + size;
+    s->replay.size -= sizeof size + size;
+    s->replay_position++;
+    return record;
+}
+
+trial_code store_recover(store *s, trial_bytes *ret_record, trial_error *err)
+{
+    *ret_record = (trial_bytes){ 0 };
+    if (s->head >= s->flushed) {
+        free(s->journal.turn);
+        s->journal.turn = NULL;
+        s->journal.turn_room = 0;
+        return TRIAL_OK;
+    }
+    while (ret_record->data == NULL) {
+        if (s->replay.size == 0) {
+            uint64_t first = 0;
+            trial_code code = journal_next(&s->journal, s->committed, &first, &s->replay, err);
+
+            if (code != TRIAL_OK) {
+                return code;
+            }
+            TRIAL_ASSERT(s->replay.size > 0); /* journal_open() saw that it reaches `flushed` */
+            s->replay_position = first;
+        }
+        if (s->replay_position == s->head + 1) {
+            *ret_record = next_replayed(s);
+        } else {
+            TRIAL_ASSERT(s->replay_position <= s->head); /* the caller appended what it got */
+            (void)next_replayed(s);
+        }
+    }
+    return TRIAL_OK;
+}
+
+static int delete_rows(MDB_txn *txn, MDB_dbi dbi, trial_bytes prefix)
+{
+    MDB_cursor *cursor;
+    MDB_val k = { prefix.size, (void *)(uintptr_t)prefix.data };
+    MDB_val v;
+    int rc;
+
+    if (prefix.size == 0) {
+        return mdb_drop(txn, dbi, 0);
+    }
+    rc = mdb_cursor_open(txn, dbi, &cursor);
+    if (rc != MDB_SUCCESS) {
+        return rc;
+    }
+    rc = mdb_cursor_get(cursor, &k, &v, MDB_SET_RANGE);
+    while (rc == MDB_SUCCESS && k.mv_size >= prefix.size &&
+           memcmp(k.mv_data, prefix.data, prefix.size) == 0) {
+        rc = mdb_cursor_del(cursor, 0);
+        if (rc == MDB_SUCCESS) {
+            rc = mdb_cursor_get(cursor, &k, &v, MDB_GET_CURRENT);
+        }
+    }
+    mdb_cursor_close(cursor);
+    return rc == MDB_NOTFOUND || rc == EINVAL ? MDB_SUCCESS : rc; /* EINVAL: behind the last */
+}
+
+static int put_given(MDB_txn *txn, MDB_dbi dbi, store_table table, store_rows *next, void *context)
+{
+    MDB_cursor *cursor;
+    trial_bytes key = { 0 };
+    trial_bytes value = { 0 };
+    int rc = mdb_cursor_open(txn, dbi, &cursor);
+
+    if (rc != MDB_SUCCESS) {
+        return rc;
+    }
+    while (rc == MDB_SUCCESS && next(context, &key, &value)) {
+        rc = table_put(cursor, table, key, value);
+    }
+    mdb_cursor_close(cursor);
+    return rc;
+}
+
+trial_code store_replace(store *s,
+                         store_table table,
+                         trial_bytes prefix,
+                         store_rows *next,
+                         void *context,
+                         trial_error *err)
+{
+    MDB_txn *txn;
+    int rc;
+
+    TRIAL_ASSERT(table > STORE_LOG && table < STORE_TABLE_COUNT);
+    TRIAL_ASSERT(s->frozen == NULL && overlay_is_empty(s->active));
+    rc = mdb_txn_begin(s->tables.env, NULL, 0, &txn);
+    if (rc == MDB_SUCCESS) {
+        rc = delete_rows(txn, s->tables.tables[table], prefix);
+        if (rc == MDB_SUCCESS) {
+            rc = put_given(txn, s->tables.tables[table], table, next, context);
+        }
+        if (rc == MDB_SUCCESS) {
+            rc = mdb_txn_commit(txn);
+        } else {
+            mdb_txn_abort(txn);
+        }
+    }
+    if (rc == EIO && space_free(s) < s->settings.reserve_bytes) {
+        rc = ENOSPC;
+    }
+    if (rc != MDB_SUCCESS) {
+        return store_fail(err, rc, "replacing the rows of a table in '%s'", s->path);
+    }
+    return read_renew(s->snapshot, err);
+}
+
+/* Readers in use beside the writer's own snapshot, and the age of the oldest. */
+static void look_at_reads(store *s, store_facts *facts)
+{
+    int64_t now_ms = space_now_ms();
+
+    (void)pthread_mutex_lock(&s->reads_lock);
+    for (const store_read *r = s->reads; r != NULL; r = r->next) {
+        if (r->is_in_use && r != s->snapshot) {
+            uint64_t age_ms = (uint64_t)(now_ms - r->begun_ms);
+
+            facts->readers++;
+            facts->oldest_read_ms = age_ms > facts->oldest_read_ms ? age_ms : facts->oldest_read_ms;
+        }
+    }
+    (void)pthread_mutex_unlock(&s->reads_lock);
+}
+
+trial_code store_look(store *s, store_facts *ret_facts, trial_error *err)
+{
+    store_facts facts = { .journal_bytes = s->journal.files[0].size + s->journal.files[1].size,
+                          .journal_used_bytes = journal_used(&s->journal, s->committed) };
+    struct stat file;
+    int dead;
+    int fd;
+    int rc = mdb_env_get_fd(s->tables.env, &fd);
+
+    if (rc == MDB_SUCCESS) {
+        rc = mdb_reader_check(s->tables.env, &dead);
+    }
+    if (rc == MDB_SUCCESS && fstat(fd, &file) != 0) {
+        rc = errno;
+    }
+    if (rc != MDB_SUCCESS) {
+        return store_fail(err, rc, "looking at '%s'", s->path);
+    }
+    s->free_bytes = space_free(s);
+    s->space_checked_ms = space_now_ms();
+    look_at_reads(s, &facts);
+    facts.lmdb_bytes = (uint64_t)file.st_size;
+    facts.free_bytes = s->free_bytes;
+    facts.is_refusing = s->is_refusing;
+    *ret_facts = facts;
+    return TRIAL_OK;
+}

@@ -1,0 +1,157 @@
+/* store_internal.h - what the files of this room share. */
+#ifndef STORE_INTERNAL_H
+#define STORE_INTERNAL_H
+
+#include "store.h"
+
+#define STORE_PATH_BYTES_MAX 4096
+
+#include "journal.h"
+#include "overlay.h"
+
+#include <lmdb.h>
+#include <pthread.h>
+
+#define STORE_FORMAT 1
+#define STORE_KEY_BYTES_MAX 511     /* LMDB's own bound */
+#define STORE_SUM_BYTES ((size_t)8) /* in front of every value in LMDB */
+#define STORE_READERS_MAX 1024
+#define STORE_COMMIT_ROWS_MAX ((size_t)100000) /* a page each stays below LMDB's 131,071 */
+#define STORE_SPACE_CHECK_MS 1000
+#define STORE_RETRY_COMMIT_MS 1000 /* a full disk is tried again no more often */
+
+#define STORE_MARKER "STORE"
+#define STORE_JOURNAL "journal"
+#define STORE_LMDB "lmdb"
+#define STORE_UNFINISHED "new.tmp" /* a store in the making; holds nothing anyone was promised */
+
+/** LMDB and its tables. */
+typedef struct store_tables {
+    MDB_env *env;
+    MDB_dbi tables[STORE_TABLE_COUNT];
+} store_tables;
+
+struct store_read {
+    store *owner;
+    store_read *next_free;
+    store_read *next; /* of all that were ever made */
+    MDB_txn *txn;
+    MDB_cursor *cursors[STORE_TABLE_COUNT];
+    bool is_cursor_fresh[STORE_TABLE_COUNT]; /* renewed for this snapshot */
+    bool is_in_use;
+    uint64_t head; /* the last position it holds */
+    int64_t begun_ms;
+};
+
+/** Everything the writer and the commit thread hand to each other lies under `lock`. */
+typedef enum commit_state {
+    COMMIT_IDLE,
+    COMMIT_RUNNING,
+    COMMIT_FINISHED, /* nobody has taken note of the result yet */
+    COMMIT_LEAVING
+} commit_state;
+
+typedef struct store_committer {
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    commit_state state;
+    const overlay *batch; /* frozen: read by both, changed by none */
+    trial_code code;
+    trial_error err;
+    int event_fd;
+    bool is_started;
+} store_committer;
+
+struct store {
+    store_settings settings;
+    char path[STORE_PATH_BYTES_MAX];
+    char name[JOURNAL_NAME_BYTES];
+    int directory_fd; /* locked, so that no two make one store */
+    int marker_fd;    /* locked for life */
+    store_tables tables;
+    journal journal;
+    overlay overlays[2];
+    overlay *active;
+    overlay *frozen;      /* NULL: none; else being committed, or waiting for room to be */
+    store_read *snapshot; /* the writer's own, renewed after every commit */
+    uint64_t head;
+    uint64_t flushed;
+    uint64_t committed;
+    size_t turn_at; /* where the turn that is not flushed begins in the active log */
+    store_committer committer;
+    int64_t commit_failed_ms; /* 0: the last one succeeded */
+    int64_t space_checked_ms;
+    uint64_t free_bytes;
+    bool is_refusing;
+    bool is_broken;     /* a flush or commit failed for good: nothing is written any more */
+    trial_bytes replay; /* what is left of the turn that store_recover() gives out */
+    uint64_t replay_position;
+    pthread_mutex_t reads_lock;
+    store_read *reads;
+    store_read *free_reads;
+};
+
+/* store_error.c */
+
+/** Fail with what LMDB (or errno) said: a full map or disk is NO_SPACE, all else STORAGE. */
+trial_code store_fail(trial_error *err, int lmdb_code, const char *format, ...) TRIAL_PRINTF(3, 4);
+
+/** What a caller of LMDB or the system reads in a sentence. */
+const char *store_reason(int lmdb_code);
+
+/* sum.c */
+
+/** XXH3-64. */
+uint64_t store_sum(trial_bytes bytes, uint64_t seed);
+
+/** The checksum in front of a row's value: over its table, key and value. */
+uint64_t store_row_sum(store_table table, trial_bytes key, trial_bytes value);
+
+/* place.c */
+
+/** Print a path; false where it is too long. */
+bool place_join(char ret_path[STORE_PATH_BYTES_MAX], const char *directory, const char *name);
+
+/** Find or make the store's directory, lock it, and make a store there if it is empty. */
+TRIAL_MUST_USE trial_code place_open(store *s, bool *ret_is_new, trial_error *err);
+void place_close(store *s);
+
+/** Sync a directory: what was made, renamed or removed in it. */
+TRIAL_MUST_USE trial_code place_sync(const char *path, trial_error *err);
+
+/* create.c */
+TRIAL_MUST_USE trial_code place_create(const store *s, trial_error *err);
+
+/* table.c */
+
+TRIAL_MUST_USE trial_code tables_create(const char *directory,
+                                        const char name[JOURNAL_NAME_BYTES],
+                                        trial_error *err);
+TRIAL_MUST_USE trial_code tables_open(store_tables *t,
+                                      const char *directory,
+                                      const char name[JOURNAL_NAME_BYTES],
+                                      uint64_t map_bytes,
+                                      trial_error *err);
+void tables_close(store_tables *t);
+
+/** Write a row through a cursor of its table, its checksum in front; an LMDB code. */
+int table_put(MDB_cursor *cursor, store_table table, trial_bytes key, trial_bytes value);
+
+/* commit.c */
+TRIAL_MUST_USE trial_code commit_start(store *s, trial_error *err);
+void commit_stop(store *s);
+
+/** Wait for the commit that runs, if one does. */
+void commit_wait(store *s);
+bool commit_is_running(store *s);
+
+/* read.c */
+TRIAL_MUST_USE trial_code read_renew(store_read *r, trial_error *err);
+void reads_done(store *s);
+
+/* space.c */
+uint64_t space_free(const store *s);
+int64_t space_now_ms(void);
+
+#endif

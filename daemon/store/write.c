@@ -1,0 +1,186 @@
+/* write.c - the writer's side: what is appended and put, flushed and read back. */
+#include "store_internal.h"
+
+uint64_t store_head(const store *s)
+{
+    return s->head;
+}
+
+uint64_t store_flushed(const store *s)
+{
+    return s->flushed;
+}
+
+uint64_t store_committed(const store *s)
+{
+    return s->committed;
+}
+
+void store_append(store *s, trial_bytes record)
+{
+    overlay *o = s->active;
+
+    if (s->head == s->flushed) { /* the first of a turn; while recovering it is flushed already */
+        s->turn_at = o->log_size;
+        (void)overlay_log_room(o, JOURNAL_HEADER_BYTES);
+        o->log_size += JOURNAL_HEADER_BYTES;
+    }
+    overlay_append(o, record);
+    s->head++;
+}
+
+void store_put(store *s, store_table table, trial_bytes key, trial_bytes value)
+{
+    TRIAL_ASSERT(table > STORE_LOG && table < STORE_TABLE_COUNT);
+    overlay_put(s->active, table, key, value);
+}
+
+void store_delete(store *s, store_table table, trial_bytes key)
+{
+    TRIAL_ASSERT(table > STORE_LOG && table < STORE_TABLE_COUNT);
+    overlay_delete(s->active, table, key);
+}
+
+trial_code
+store_get(store *s, store_table table, trial_bytes key, trial_bytes *ret_value, trial_error *err)
+{
+    static const uint8_t nothing;
+    uint64_t hash = overlay_hash(table, key);
+    const overlay_row *row = overlay_find(s->active, hash, table, key);
+
+    TRIAL_ASSERT(table > STORE_LOG && table < STORE_TABLE_COUNT);
+    if (row == NULL && s->frozen != NULL) {
+        row = overlay_find(s->frozen, hash, table, key);
+    }
+    if (row == NULL) {
+        return store_read_get(s->snapshot, table, key, ret_value, err);
+    }
+    *ret_value =
+        row->is_deleted ? (trial_bytes){ 0 } : (trial_bytes){ row->value, row->value_size };
+    if (!row->is_deleted && row->value_size == 0) {
+        ret_value->data = &nothing; /* an empty value is there all the same */
+    }
+    return TRIAL_OK;
+}
+
+trial_code store_get_record(store *s, uint64_t position, trial_bytes *ret_record, trial_error *err)
+{
+    trial_bytes record = overlay_record_at(s->active, position);
+
+    if (record.data == NULL && s->frozen != NULL) {
+        record = overlay_record_at(s->frozen, position);
+    }
+    if (record.data == NULL) {
+        return store_read_record(s->snapshot, position, ret_record, err);
+    }
+    *ret_record = record;
+    return TRIAL_OK;
+}
+
+void store_mark(store *s)
+{
+    overlay_mark(s->active);
+}
+
+void store_rewind(store *s)
+{
+    overlay_rewind(s->active);
+    s->head = overlay_last(s->active);
+}
+
+static trial_code refuse_for_space(store *s, trial_error *err)
+{
+    s->is_refusing = true;
+    return trial_fail(err,
+                      TRIAL_NO_SPACE,
+                      "the disk of the store '%s' has %llu bytes free and keeps %llu in reserve; "
+                      "free some, and appends go on by themselves",
+                      s->path,
+                      (unsigned long long)s->free_bytes,
+                      (unsigned long long)s->settings.reserve_bytes);
+}
+
+/* While appends are refused the disk is asked every time, so they go on at once. */
+static bool disk_has_room(store *s)
+{
+    int64_t now_ms = space_now_ms();
+
+    if (s->is_refusing || s->space_checked_ms == 0 ||
+        now_ms - s->space_checked_ms >= STORE_SPACE_CHECK_MS) {
+        s->free_bytes = space_free(s);
+        s->space_checked_ms = now_ms;
+    }
+    return s->free_bytes >= s->settings.reserve_bytes;
+}
+
+/* Both files hold what LMDB lacks: wait for the commit that runs, or try one that failed again. */
+static trial_code make_room(store *s, uint64_t size, trial_error *err)
+{
+    trial_code code;
+
+    if (s->commit_failed_ms == 0 || space_now_ms() - s->commit_failed_ms >= STORE_RETRY_COMMIT_MS) {
+        store_commit_begin(s);
+    }
+    commit_wait(s);
+    code = store_commit_end(s, err);
+    if (code == TRIAL_OK && !journal_has_room(&s->journal, size, s->committed)) {
+        code = trial_fail(err,
+                          TRIAL_NO_SPACE,
+                          "the journal of the store '%s' is full while LMDB cannot take what it "
+                          "holds; make room on the disk, and appends go on by themselves",
+                          s->path);
+    }
+    return code;
+}
+
+trial_code store_has_room(store *s, uint64_t bytes, trial_error *err)
+{
+    uint64_t pending =
+        s->head > s->flushed ? s->active->log_size - s->turn_at : (uint64_t)JOURNAL_HEADER_BYTES;
+    uint64_t size = pending + bytes + bytes / 16 + JOURNAL_BLOCK_BYTES; /* lengths: 4 a record */
+    trial_code code = TRIAL_OK;
+
+    if (size > journal_turn_bytes_max(&s->journal)) {
+        return trial_fail(err,
+                          TRIAL_NO_SPACE,
+                          "a turn of %llu bytes is larger than the journal of the store '%s'",
+                          (unsigned long long)size,
+                          s->path);
+    }
+    if (!disk_has_room(s)) {
+        return refuse_for_space(s, err);
+    }
+    if (!journal_has_room(&s->journal, size, s->committed)) {
+        code = make_room(s, size, err);
+    }
+    s->is_refusing = code == TRIAL_NO_SPACE;
+    return code;
+}
+
+trial_code store_flush(store *s, trial_error *err)
+{
+    overlay *o = s->active;
+    size_t size;
+    trial_code code;
+
+    if (s->head <= s->flushed) {
+        return TRIAL_OK;
+    }
+    TRIAL_ASSERT(!s->is_broken);
+    size = o->log_size - s->turn_at;
+    (void)overlay_log_room(o, JOURNAL_BLOCK_BYTES); /* the turn is padded in place */
+    code = journal_write(&s->journal,
+                         o->log + s->turn_at,
+                         size,
+                         s->flushed + 1,
+                         (uint32_t)(s->head - s->flushed),
+                         s->committed,
+                         err);
+    if (code == TRIAL_OK) {
+        s->flushed = s->head;
+        overlay_mark(o); /* what is on disk cannot be undone */
+    } else {
+        s->is_broken = true; /* to sync again could report success for pages that were lost */
+    }
+    return code;
+}
