@@ -271,6 +271,8 @@ def ctl(*arguments, status=0, stdin=None, environment=None, timeout="100s"):
                          stdin=subprocess.DEVNULL if stdin is None else None, stdout=subprocess.PIPE,
                          stderr=subprocess.PIPE, env=clean_environment(environment), timeout=2 * WAIT_S, check=False)
     result = Result(arguments, run.returncode, run.stdout.decode("utf-8"), run.stderr.decode("utf-8", "replace"))
+    if "\x1b" in result.out + result.err:
+        raise AssertionError(f"colour or a progress bar where there is no terminal: {result}")
     if status is not None and result.status != status:
         raise AssertionError(f"trialctl ended with {result.status}, not {status}: {result}")
     return result

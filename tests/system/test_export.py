@@ -1,0 +1,119 @@
+#!/usr/bin/python3
+"""What is exported can be read by those who read such files, and imported again into an empty store."""
+import csv
+import io
+import json
+import xml.etree.ElementTree as xml
+
+import harness
+
+XES = "{http://www.xes-standard.org/}"
+
+
+class Export(harness.ImportedCase):
+    def export(self, form, *more):
+        result = self.daemon.ctl("export", "--format", form, *more)
+        return result.out
+
+    def test_ndjson_goes_into_an_empty_store_and_comes_out_the_same(self):
+        lines = [json.loads(line) for line in self.export("ndjson").splitlines()]
+        self.assertEqual([harness.bare(e) for e in lines], self.events)
+        self.assertEqual([e["position"] for e in lines], list(range(1, 1867)))
+        with harness.Daemon() as other:
+            got = other.import_events(lines)
+            self.assertEqual(got, {"read": 1866, "appended": 1866, "duplicates": 0, "rejected": 0})
+            again = [{k: v for k, v in e.items() if k != "ingesttime"} for e in other.log()]
+            self.assertEqual(again, [{k: v for k, v in e.items() if k != "ingesttime"} for e in lines])
+        self.assertEqual(self.daemon.import_events(lines), {"read": 1866, "appended": 0, "duplicates": 1866, "rejected": 0})
+
+    def test_into_a_file(self):
+        path = self.daemon.scratch / "out.ndjson"
+        result = self.daemon.ctl("export", "--format", "ndjson", path)
+        self.assertEqual(result.out, "")
+        with open(path, encoding="utf-8") as text:
+            self.assertEqual(text.read(), self.export("ndjson"))
+
+    def test_cloudevents(self):
+        text = self.export("cloudevents")
+        try:
+            events = json.loads(text)
+        except ValueError:
+            events = [json.loads(line) for line in text.splitlines()]
+        self.assertEqual(len(events), 1866)
+        for event, sent in zip(events, self.events):
+            self.assertEqual(event["specversion"], "1.0")
+            for name in ("id", "source", "type", "subject", "time", "data"):
+                self.assertEqual(event[name], sent[name])
+            self.assertIsInstance(event["position"], str)
+            self.assertIsInstance(event["revision"], str)
+            self.assertTrue(all(k == k.lower() and k.isalnum() and len(k) <= 20 for k in event))
+        self.assertEqual([int(e["position"]) for e in events], list(range(1, 1867)))
+
+    def test_csv(self):
+        rows = list(csv.DictReader(io.StringIO(self.export("csv"), newline="")))
+        self.assertEqual(len(rows), 1866)
+        for row, sent in zip(rows, self.events):
+            for name in ("id", "source", "type", "subject", "time"):
+                self.assertEqual(row[name], sent[name])
+            self.assertNotIn(None, row)
+            self.assertNotIn(None, row.values())
+        self.assertEqual([int(r["position"]) for r in rows], list(range(1, 1867)))
+        self.assertIn(self.events[0]["data"]["title"], str(rows[0]))
+
+    def test_xes(self):
+        root = xml.fromstring(self.export("xes"))
+        self.assertIn(root.tag, (XES + "log", "log"))
+        space = XES if root.tag.startswith("{") else ""
+        traces = root.findall(space + "trace")
+        self.assertEqual(sum(len(t.findall(space + "event")) for t in traces), 1866)
+        names = {}
+        for trace in traces:
+            name = [s.get("value") for s in trace.findall(space + "string") if s.get("key") == "concept:name"]
+            self.assertEqual(len(name), 1)
+            names[name[0]] = trace
+        self.assertEqual(set(names), {e["subject"] for e in self.events})
+        trial = names["trial/ff2-018"].findall(space + "event")
+        kinds = [s.get("value") for e in trial for s in e.findall(space + "string") if s.get("key") == "concept:name"]
+        self.assertEqual(kinds, [e["type"] for e in self.events if e["subject"] == "trial/ff2-018"])
+        self.assertTrue(all(any(d.get("key") == "time:timestamp" for d in e.findall(space + "date")) for e in trial))
+
+    def test_ocel(self):
+        document = json.loads(self.export("ocel"))
+        self.assertEqual(set(document) & {"eventTypes", "objectTypes", "events", "objects"},
+                         {"eventTypes", "objectTypes", "events", "objects"})
+        self.assertEqual(len(document["events"]), 1866)
+        self.assertEqual(len({e["id"] for e in document["events"]}), 1866)
+        types = {t["name"]: {a["name"] for a in t["attributes"]} for t in document["eventTypes"]}
+        objects = {o["id"]: o for o in document["objects"]}
+        self.assertEqual(len(objects), len(document["objects"]))
+        object_types = {t["name"] for t in document["objectTypes"]}
+        for event in document["events"]:
+            self.assertIn(event["type"], types)
+            self.assertTrue(event["time"])
+            self.assertTrue(event["relationships"])
+            for relation in event["relationships"]:
+                self.assertIn(relation["objectId"], objects)
+                self.assertTrue(relation["qualifier"])
+            for attribute in event.get("attributes", []):
+                self.assertIsInstance(attribute["value"], str)
+                self.assertIn(attribute["name"], types[event["type"]])
+        for thing in objects.values():
+            self.assertIn(thing["type"], object_types)
+        for subject in {e["subject"] for e in self.events}:
+            self.assertTrue(subject in objects or subject.split("/")[1] in objects, subject)
+
+    def test_a_part_of_the_log(self):
+        rows = list(csv.DictReader(io.StringIO(self.export("csv", "--as-of", "2016-12-31"), newline="")))
+        self.assertEqual(len(rows), 190)
+        self.assertEqual(len(json.loads(self.export("ocel", "--known-at", "25"))["events"]), 25)
+
+    def test_an_empty_log(self):
+        with harness.Daemon() as empty:
+            self.assertEqual(empty.ctl("export", "--format", "ndjson").out, "")
+            self.assertEqual(json.loads(empty.ctl("export", "--format", "ocel").out)["events"], [])
+            xml.fromstring(empty.ctl("export", "--format", "xes").out)
+            self.assertLessEqual(len(empty.ctl("export", "--format", "csv").out.splitlines()), 1)
+
+
+if __name__ == "__main__":
+    harness.main()
