@@ -140,7 +140,10 @@ read_command_line(int argc, char **argv, struct command_line *ret_line, trial_er
                                      : trial_fail(err, TRIAL_MALFORMED, "the flags make no sense");
     }
     if (ret_line->question == KEY_HELP) {
-        argp_help(&argp, stdout, ARGP_HELP_STD_HELP & ~(unsigned)ARGP_HELP_EXIT_OK, argv[0]);
+        argp_help(&argp,
+                  stdout,
+                  ARGP_HELP_STD_HELP & ~(unsigned)ARGP_HELP_EXIT_OK,
+                  program_invocation_short_name);
     }
     return TRIAL_OK;
 }

@@ -1,1 +1,2 @@
-typedef int trial_empty_room; /* a room without a file of its own yet */
+/* empty.c - stands in for a room without a file of its own yet, for a library needs one. */
+typedef int trial_empty_room;
