@@ -66,8 +66,9 @@ typedef enum host_level {
     HOST_DEBUG = 7,
 } host_level;
 
-#define HOST_LOG_LINE_BYTES 1024 /* one line, its end included; a journal field may be far longer  \
-                                  */
+#define HOST_LOG_LINE_BYTES                                                                        \
+    1024 /* one line, its end included; a journal field may be far longer                          \
+          */
 
 /**
  * Write one line to stderr: `<N>text` where the journal reads it, `triald: text` elsewhere.

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 
 #define PATH_BYTES 4096
-#define INPUT_BYTES_MAX (64 * 1024 * 1024) /* no corpus file is near it */
+#define INPUT_BYTES_MAX (64L * 1024 * 1024) /* no corpus file is near it */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
