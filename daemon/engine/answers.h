@@ -1,0 +1,80 @@
+/* answers.h - what readers answer from snapshots: read, query, verify, and the folding of a rebuild. Called
+ * by several threads at once; they share the store and nothing else. */
+#ifndef ENGINE_ANSWERS_H
+#define ENGINE_ANSWERS_H
+
+#include "frame.h"
+#include "moment.h"
+#include "scratch.h"
+
+typedef struct answers_settings {
+    uint32_t request_bytes; /* an answer stays under it */
+} answers_settings;
+
+/** Which events a read or a subscription wants. Spans are borrowed. */
+typedef struct answers_filter {
+    trial_text subject; /* whole, or a kind with its slash; absent: all */
+    trial_texts types;  /* whole, or a prefix with its dot; none: all */
+    trial_text programme;
+    moment_choice choice;
+} answers_filter;
+
+/** Are `subject` and `types` what they may be? Fails with INVALID. */
+TRIAL_MUST_USE trial_code answers_filter_check(const answers_filter *filter, trial_error *err);
+
+/** Does the filter want the record, the programme left aside? */
+bool answers_filter_takes(const answers_filter *filter, const proto_record *record);
+
+/** One page of events. */
+typedef struct answers_page {
+    pack_writer events; /* the items of the list, one after the other; the caller's to let go */
+    uint32_t count;
+    uint64_t next;      /* where to go on, 0 at the end of the log (or its beginning, backwards) */
+    uint64_t head;      /* last position of the snapshot */
+} answers_page;
+
+/** Gather a page: from a position, at most `limit` events and about `bytes` bytes. */
+TRIAL_MUST_USE trial_code answers_page_read(store *s,
+                                            const answers_filter *filter,
+                                            uint64_t from,
+                                            bool is_backwards,
+                                            uint32_t limit,
+                                            uint32_t bytes,
+                                            answers_page *ret_page,
+                                            trial_error *err);
+
+/** Answer `read` or `query` into a response frame; a refusal is an answer too. `today`: the UTC day. */
+void answers_read(store *s,
+                  const answers_settings *settings,
+                  uint32_t msgid,
+                  const struct trial_request_read *request,
+                  pack_writer *answer);
+void answers_query(store *s,
+                   const answers_settings *settings,
+                   uint32_t msgid,
+                   const struct trial_request_query *request,
+                   trial_date today,
+                   pack_writer *answer);
+
+/** How far a long job is, for `status`. Written by its thread, read by another. */
+typedef struct answers_progress {
+    _Atomic uint64_t done;
+    _Atomic uint64_t total;
+    _Atomic bool is_stopped; /* set by another thread: give up soon */
+} answers_progress;
+
+/** Read the whole log again: checksums, positions, revisions, leaves, ids, root. */
+void answers_verify(store *s,
+                    uint32_t msgid,
+                    const struct trial_request_verify *request,
+                    answers_progress *progress,
+                    pack_writer *answer);
+
+/** Fold the log into `into`, judging as it goes, until close to its end. ret_folded: the last position. */
+TRIAL_MUST_USE trial_code answers_refold(store *s,
+                                         scratch *into,
+                                         answers_progress *progress,
+                                         uint64_t *ret_folded,
+                                         trial_error *err);
+
+#endif

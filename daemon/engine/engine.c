@@ -1,0 +1,242 @@
+/* engine.c - the writer's life: open and recover, turns, and the swap of rebuilt rows. */
+#include "engine_internal.h"
+
+#include "scratch.h"
+
+#include <stdlib.h>
+
+static trial_bytes log_key(void)
+{
+    return (trial_bytes){ (const uint8_t *)LOG_ROW_KEY, sizeof LOG_ROW_KEY - 1 };
+}
+
+static void put_log_row(engine *e)
+{
+    uint8_t bytes[LOG_ROW_BYTES_MAX];
+
+    store_put(
+        e->store, STORE_META, log_key(), (trial_bytes){ bytes, log_row_write(&e->log, bytes) });
+}
+
+/* Where LMDB's log stands; an empty log where it holds none. */
+static trial_code load_log_row(engine *e, trial_error *err)
+{
+    trial_bytes bytes = { 0 };
+    trial_code code = store_get(e->store, STORE_META, log_key(), &bytes, err);
+
+    if (code == TRIAL_OK && bytes.data != NULL) {
+        code = log_row_read(bytes, &e->log, err);
+    }
+    if (code == TRIAL_OK && e->log.tree.size != store_committed(e->store)) {
+        return trial_fail(err,
+                          TRIAL_STORAGE,
+                          "the log holds %llu events but its tree %llu; restore the store from a backup",
+                          (unsigned long long)store_committed(e->store),
+                          (unsigned long long)e->log.tree.size);
+    }
+    return code;
+}
+
+/* Take one record of the journal's tail in, as it was taken in the first time. */
+static trial_code recover_record(engine *e, trial_bytes bytes, trial_error *err)
+{
+    trial_text programmes[2];
+    trial_event event;
+    proto_record record;
+    key k;
+    trial_code code = proto_record_read(bytes, &record, err);
+
+    if (code == TRIAL_OK) {
+        code = proto_record_event(&record, &e->request, &event, err);
+    }
+    if (code == TRIAL_OK && record.position != store_head(e->store) + 1) {
+        code = trial_fail(err,
+                          TRIAL_STORAGE,
+                          "the journal goes on with position %llu after %llu",
+                          (unsigned long long)record.position,
+                          (unsigned long long)store_head(e->store));
+    }
+    if (code == TRIAL_OK) {
+        code = fold_event(&e->rows, &record, false, &e->request, err);
+    }
+    if (code != TRIAL_OK) {
+        return code;
+    }
+    key_event_id(event.source, event.id, &k);
+    store_put(e->store,
+              STORE_EVENT_ID,
+              key_span(&k),
+              (trial_bytes){ (const uint8_t *)&record.position, sizeof record.position });
+    return writer_note(e, &record, bytes, programmes, err);
+}
+
+static trial_code recover(engine *e, uint64_t *ret_recovered, trial_error *err)
+{
+    trial_code code = TRIAL_OK;
+
+    *ret_recovered = 0;
+    for (;;) {
+        trial_bytes bytes = { 0 };
+
+        code = store_recover(e->store, &bytes, err);
+        if (code != TRIAL_OK || bytes.data == NULL) {
+            break;
+        }
+        bytes = trial_arena_bytes(&e->request, bytes);
+        code = recover_record(e, bytes, err);
+        if (code != TRIAL_OK) {
+            (void)trial_fail_while(err, "taking in what the journal holds");
+            break;
+        }
+        (*ret_recovered)++;
+        trial_arena_reset(&e->request);
+        trial_arena_reset(&e->turn);
+    }
+    if (code == TRIAL_OK && *ret_recovered > 0) {
+        put_log_row(e);
+    }
+    return code;
+}
+
+trial_code engine_open(store *s,
+                       const engine_settings *settings,
+                       engine_random *random,
+                       engine **ret_engine,
+                       uint64_t *ret_recovered,
+                       trial_error *err)
+{
+    engine *e = trial_memory(sizeof *e);
+    trial_code code;
+
+    e->store = s;
+    e->settings = *settings;
+    e->random = random;
+    e->rows = writer_rows(e);
+    e->log.last_ingest = TRIAL_INSTANT_NONE;
+    code = load_log_row(e, err);
+    if (code == TRIAL_OK) {
+        code = recover(e, ret_recovered, err);
+    }
+    if (code != TRIAL_OK) {
+        engine_close(e);
+        return code;
+    }
+    *ret_engine = e;
+    return TRIAL_OK;
+}
+
+void engine_close(engine *e)
+{
+    if (e == NULL) {
+        return;
+    }
+    trial_arena_done(&e->turn);
+    trial_arena_done(&e->request);
+    free(e);
+}
+
+void engine_turn_begin(engine *e, int64_t now_ns)
+{
+    trial_instant now = now_ns - now_ns % TRIAL_NS_PER_US; /* the log keeps microseconds */
+
+    e->now = now > e->log.last_ingest ? now : e->log.last_ingest;
+    e->has_unflushed = false;
+}
+
+trial_code engine_turn_flush(engine *e, trial_error *err)
+{
+    if (!e->has_unflushed) {
+        return TRIAL_OK;
+    }
+    put_log_row(e);
+    e->has_unflushed = false;
+    return store_flush(e->store, err);
+}
+
+const engine_added *engine_turn_added(const engine *e, uint32_t *ret_count)
+{
+    *ret_count = e->added_count;
+    return e->added;
+}
+
+void engine_turn_done(engine *e)
+{
+    e->added = NULL;
+    e->added_count = 0;
+    e->added_room = 0;
+    trial_arena_reset(&e->turn);
+}
+
+void engine_root(const engine *e, uint8_t *ret_root)
+{
+    proto_tree_root(&e->log.tree, ret_root);
+}
+
+store *engine_store(const engine *e)
+{
+    return e->store;
+}
+
+static trial_code
+get_record_of_writer(void *context, uint64_t position, trial_bytes *ret_record, trial_error *err)
+{
+    engine *e = context;
+
+    return store_get_record(e->store, position, ret_record, err);
+}
+
+/* Bring rebuilt rows level with the log: the events that came while they were folded. */
+static trial_code fold_rest(engine *e, scratch *rebuilt, uint64_t folded, trial_error *err)
+{
+    trial_arena arena = { 0 };
+    trial_code code = TRIAL_OK;
+
+    for (uint64_t position = folded + 1; code == TRIAL_OK && position <= store_head(e->store);
+         position++) {
+        trial_bytes bytes = { 0 };
+        proto_record record;
+
+        code = store_get_record(e->store, position, &bytes, err);
+        if (code == TRIAL_OK) {
+            code = proto_record_read(trial_arena_bytes(&arena, bytes), &record, err);
+        }
+        if (code == TRIAL_OK) {
+            fold_rows rows = scratch_rows(rebuilt, get_record_of_writer, e);
+
+            code = fold_event(&rows, &record, true, &arena, err);
+        }
+        trial_arena_reset(&arena);
+    }
+    trial_arena_done(&arena);
+    return code;
+}
+
+static bool next_row(void *context, trial_bytes *ret_key, trial_bytes *ret_value)
+{
+    return scratch_next(context, ret_key, ret_value);
+}
+
+trial_code engine_swap(engine *e,
+                       struct scratch *rebuilt,
+                       uint64_t folded,
+                       uint32_t kinds,
+                       uint64_t *ret_position,
+                       trial_error *err)
+{
+    trial_code code = fold_rest(e, rebuilt, folded, err);
+
+    for (trial_kind kind = 0; code == TRIAL_OK && kind < TRIAL_KIND_COUNT; kind++) {
+        key prefix;
+
+        if ((kinds >> kind & 1) == 0) {
+            continue;
+        }
+        key_state(kind, (trial_text){ 0 }, &prefix);
+        scratch_rewind(rebuilt, kind);
+        code = store_replace(e->store, STORE_STATE, key_span(&prefix), next_row, rebuilt, err);
+    }
+    if (code == TRIAL_OK) {
+        *ret_position = store_head(e->store);
+    }
+    return code;
+}

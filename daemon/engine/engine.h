@@ -1,0 +1,84 @@
+/* engine.h - the writer: decides appends, derives every row from them, and hands them to the store. One
+ * thread calls it. A turn is a function of the store, the requests and the time given. */
+#ifndef ENGINE_H
+#define ENGINE_H
+
+#include "keys.h"
+#include "fold.h"
+#include "frame.h"
+
+typedef struct engine engine;
+
+typedef struct engine_settings {
+    uint32_t request_events;
+    uint32_t request_bytes;
+    uint32_t event_bytes;
+    uint32_t event_depth;
+} engine_settings;
+
+/** Fills `bytes` with random bytes; never fails. */
+typedef void engine_random(void *bytes, size_t size);
+
+/** An event that a turn added: for subscribers and the feed. Spans live until engine_turn_done(). */
+typedef struct engine_added {
+    proto_record record;
+    trial_text programmes[2]; /* it belongs to; absent where not */
+} engine_added;
+
+/**
+ * Take over an opened store: fold what its journal holds beyond LMDB.
+ *
+ * ret_recovered  how many events that were.
+ * Fails with STORAGE (damage) or as the store does.
+ */
+TRIAL_MUST_USE trial_code engine_open(store *s,
+                                      const engine_settings *settings,
+                                      engine_random *random,
+                                      engine **ret_engine,
+                                      uint64_t *ret_recovered,
+                                      trial_error *err);
+void engine_close(engine *e); /* NULL is fine; the store is the caller's */
+
+/** Open a turn. `now_ns` (UTC) becomes its events' ingest time, unless the log's clock is ahead. */
+void engine_turn_begin(engine *e, int64_t now_ns);
+
+/**
+ * Decide one append and add its events, all or none.
+ *
+ * answer  gets the response frame to be sent once engine_turn_flush() has come back with OK; appended to.
+ *
+ * Fails with STORAGE only: the process must leave. A refusal is an answer.
+ */
+TRIAL_MUST_USE trial_code engine_append(engine *e,
+                                        uint32_t msgid,
+                                        const struct trial_request_append *request,
+                                        pack_writer *answer,
+                                        trial_error *err);
+
+/** Put the turn on disk, one flush, if it added anything. After a failure nothing may be acknowledged. */
+TRIAL_MUST_USE trial_code engine_turn_flush(engine *e, trial_error *err);
+
+/** What the turn added, in order. */
+const engine_added *engine_turn_added(const engine *e, uint32_t *ret_count);
+
+/** Let go of the turn's memory. */
+void engine_turn_done(engine *e);
+
+/** The RFC 6962 root of all events appended so far. */
+void engine_root(const engine *e, uint8_t *ret_root);
+
+store *engine_store(const engine *e);
+
+/**
+ * Swap rebuilt rows in: fold what came after `folded` into them, then replace the tables' rows of these
+ * kinds. The store must be idle (store_commit_all()). ret_position: where the tables stand now.
+ */
+struct scratch;
+TRIAL_MUST_USE trial_code engine_swap(engine *e,
+                                      struct scratch *rebuilt,
+                                      uint64_t folded,
+                                      uint32_t kinds,
+                                      uint64_t *ret_position,
+                                      trial_error *err);
+
+#endif

@@ -1,0 +1,158 @@
+/* fold.c - see fold.h. */
+#include "fold.h"
+
+#include "history.h"
+
+trial_text fold_state_id(const trial_event *event)
+{
+    bool has_own_state = event->kind < TRIAL_KIND_CASE;
+
+    return has_own_state ? event->subject_id : event->subject;
+}
+
+trial_code fold_load(const fold_rows *rows,
+                     trial_kind kind,
+                     trial_text id,
+                     trial_arena *arena,
+                     trial_state *ret_state,
+                     trial_error *err)
+{
+    trial_bytes bytes = { 0 };
+    trial_code code = rows->get(rows->context, kind, id, &bytes, err);
+
+    if (code != TRIAL_OK) {
+        return code;
+    }
+    trial_state_clear(ret_state, kind, trial_arena_text(arena, id));
+    if (bytes.data == NULL) {
+        return TRIAL_OK;
+    }
+    bytes = trial_arena_bytes(arena, bytes);
+    code = pack_shape(bytes, trial_state_shape(kind), "", false, arena, &ret_state->as, err);
+    if (code != TRIAL_OK) {
+        (void)trial_fail_while(err, "reading the state of '%.*s'", TRIAL_TEXT_ARGS(id));
+        err->code = TRIAL_STORAGE; /* our own bytes: damage, not somebody's mistake */
+    }
+    return code == TRIAL_OK ? TRIAL_OK : TRIAL_STORAGE;
+}
+
+trial_code fold_save(const fold_rows *rows, const trial_state *state, trial_error *err)
+{
+    pack_writer writer = { 0 };
+    trial_code code;
+
+    pack_put_shape(&writer, trial_state_shape(state->kind), &state->as);
+    code = rows->put(rows->context, state, pack_written(&writer), err);
+    pack_writer_done(&writer);
+    return code;
+}
+
+/* What a rule sees of the world: states by kind and id, NULL where nothing is known. */
+static const trial_state *look_up(void *context, trial_kind kind, trial_text id)
+{
+    fold_step *step = context;
+    trial_bytes bytes = { 0 };
+    trial_state *state;
+
+    if (step->failed != TRIAL_OK) {
+        return NULL;
+    }
+    step->failed = step->rows->get(step->rows->context, kind, id, &bytes, &step->why);
+    if (step->failed != TRIAL_OK || bytes.data == NULL) {
+        return NULL;
+    }
+    state = trial_arena_take(step->arena, sizeof *state);
+    step->failed = fold_load(step->rows, kind, id, step->arena, state, &step->why);
+    return step->failed == TRIAL_OK ? state : NULL;
+}
+
+static bool has_exemption(void *context, trial_text exemption_id)
+{
+    fold_step *step = context;
+
+    return step->rows->has_exemption(step->rows->context, exemption_id);
+}
+
+trial_code fold_begin(fold_step *step,
+                      const fold_rows *rows,
+                      const trial_event *event,
+                      uint64_t previous,
+                      trial_arena *arena,
+                      trial_error *err)
+{
+    trial_code code;
+
+    *step = (fold_step){ .rows = rows, .arena = arena, .event = event, .previous = previous };
+    code = fold_load(rows, event->kind, fold_state_id(event), arena, &step->state, err);
+    if (code == TRIAL_OK && event->type == TRIAL_EVENT_CORRECTION_ISSUED) {
+        code = history_find_corrected(
+            rows, previous, &event->as.correction_issued, event->source, arena, &step->correction, err);
+    }
+    return code;
+}
+
+trial_code fold_decide(fold_step *step, trial_error *err)
+{
+    bool is_correction = step->event->type == TRIAL_EVENT_CORRECTION_ISSUED;
+    rules_world world = { .context = step,
+                          .state = look_up,
+                          .has_exemption = has_exemption,
+                          .correction = is_correction ? &step->correction : NULL };
+    trial_code code = rules_decide(&step->state, step->previous == 0, step->event, &world, err);
+
+    if (step->failed != TRIAL_OK) { /* a verdict on what could not be read is none */
+        if (err != NULL) {
+            *err = step->why;
+        }
+        return step->failed;
+    }
+    return code;
+}
+
+trial_code fold_apply(fold_step *step, trial_error *err)
+{
+    if (step->event->type != TRIAL_EVENT_CORRECTION_ISSUED) {
+        rules_apply(&step->state, step->event, step->arena);
+        return TRIAL_OK;
+    }
+    return history_fold_again(step, err);
+}
+
+/* Does the event change no state at all? Most of a foreign log is of this sort. */
+static bool leaves_no_trace(const proto_record *record)
+{
+    return trial_text_is(record->type, trial_event_row_of(TRIAL_EVENT_ACTIVITY_COMPLETED)->name);
+}
+
+trial_code fold_event(const fold_rows *rows,
+                      const proto_record *record,
+                      bool is_judged,
+                      trial_arena *arena,
+                      trial_error *err)
+{
+    trial_event *event;
+    fold_step *step;
+    trial_error refusal = TRIAL_ERROR_NONE;
+    trial_code code;
+
+    if (leaves_no_trace(record)) {
+        return TRIAL_OK;
+    }
+    event = trial_arena_take(arena, sizeof *event);
+    step = trial_arena_take(arena, sizeof *step);
+    code = proto_record_event(record, arena, event, err);
+    if (code == TRIAL_OK) {
+        code = fold_begin(step, rows, event, record->previous, arena, err);
+    }
+    if (code == TRIAL_OK && is_judged && fold_decide(step, &refusal) != TRIAL_OK) {
+        if (step->failed != TRIAL_OK) {
+            *err = refusal;
+            return step->failed;
+        }
+        rules_note_breach(&step->state, event, refusal.rule, refusal.text, arena);
+    }
+    if (code == TRIAL_OK) {
+        code = fold_apply(step, err);
+    }
+    return code == TRIAL_OK ? fold_save(rows, &step->state, err) : code;
+}

@@ -1,0 +1,78 @@
+/* fold.h - one event after the other into the states of subjects, wherever these are kept. The same code
+ * folds for the writer, for `as_of` and for a rebuild, so there is one meaning of every event. */
+#ifndef ENGINE_FOLD_H
+#define ENGINE_FOLD_H
+
+#include "record.h"
+#include "rules.h"
+
+/**
+ * Where a fold keeps its states and finds the records it has folded.
+ *
+ * get     the encoded state of a subject; data == NULL: none. Borrowed until the next put.
+ * put     keep an encoded state; copied.
+ * record  a record by position; borrowed until the next call.
+ * is_in   does this fold take that record in? `as_of` and `known_at` leave some out. NULL: all.
+ */
+typedef struct fold_rows {
+    void *context;
+    trial_code (*get)(
+        void *context, trial_kind kind, trial_text id, trial_bytes *ret_state, trial_error *err);
+    trial_code (*put)(void *context, const trial_state *state, trial_bytes bytes, trial_error *err);
+    trial_code (*record)(
+        void *context, uint64_t position, trial_bytes *ret_record, trial_error *err);
+    bool (*is_in)(void *context, const proto_record *record);
+    bool (*has_exemption)(void *context, trial_text exemption_id);
+} fold_rows;
+
+/** The id a state is kept under: what follows the slash, or the whole subject for kinds without a state. */
+trial_text fold_state_id(const trial_event *event);
+
+/** Load a state, cleared where there is none. Lists live in the arena, text in copies there. */
+TRIAL_MUST_USE trial_code fold_load(const fold_rows *rows,
+                                    trial_kind kind,
+                                    trial_text id,
+                                    trial_arena *arena,
+                                    trial_state *ret_state,
+                                    trial_error *err);
+
+/** Encode a state and put it. */
+TRIAL_MUST_USE trial_code
+fold_save(const fold_rows *rows, const trial_state *state, trial_error *err);
+
+/** An event on its way into the fold, with all that was looked up for it. */
+typedef struct fold_step {
+    const fold_rows *rows;
+    trial_arena *arena;
+    const trial_event *event;
+    uint64_t previous; /* position of the subject's event before it, 0: none */
+    trial_state state; /* of its subject, before it and then after it */
+    rules_correction correction;
+    trial_code failed; /* of a look-up inside a rule; TRIAL_OK where all went well */
+    trial_error why;
+} fold_step;
+
+/** Load what the event needs. `event` and `arena` outlive the step. */
+TRIAL_MUST_USE trial_code fold_begin(fold_step *step,
+                                     const fold_rows *rows,
+                                     const trial_event *event,
+                                     uint64_t previous,
+                                     trial_arena *arena,
+                                     trial_error *err);
+
+/** May it happen? Fails as rules_decide(), or with STORAGE where a look-up failed. */
+TRIAL_MUST_USE trial_code fold_decide(fold_step *step, trial_error *err);
+
+/** Fold it into step->state; a correction folds the subject's history again. */
+TRIAL_MUST_USE trial_code fold_apply(fold_step *step, trial_error *err);
+
+/**
+ * Begin, apply and save in one. `is_judged` notes an event that the rules refuse now as a breach (rebuild).
+ */
+TRIAL_MUST_USE trial_code fold_event(const fold_rows *rows,
+                                     const proto_record *record,
+                                     bool is_judged,
+                                     trial_arena *arena,
+                                     trial_error *err);
+
+#endif

@@ -1,0 +1,323 @@
+/* page.c - pages of events: by position, by subject along its chain, by programme along its list. */
+#include "answers.h"
+
+#include <stdlib.h>
+
+/* A walk is given a new snapshot after so many records, so that none is held long (freed pages of LMDB
+ * wait for the oldest snapshot). */
+#define RECORDS_PER_SNAPSHOT 10000u
+
+trial_code answers_filter_check(const answers_filter *filter, trial_error *err)
+{
+    trial_code code = TRIAL_OK;
+
+    if (trial_text_is_set(filter->subject) &&
+        (filter->subject.size == 0 || filter->subject.size > TRIAL_SUBJECT_BYTES_MAX ||
+         memchr(filter->subject.at, '/', filter->subject.size) == NULL)) {
+        code = trial_fail_rule_as(err,
+                                  TRIAL_RULE_BAD_RANGE,
+                                  TRIAL_INVALID,
+                                  "'subject' is whole (trial/x) or a kind with its slash (trial/)");
+        (void)trial_fail_field(err, "subject");
+    } else if (filter->types.count > TRIAL_TYPES_FILTER_MAX) {
+        code = trial_fail_rule_as(err,
+                                  TRIAL_RULE_BAD_RANGE,
+                                  TRIAL_INVALID,
+                                  "'types' names %u types, %d are taken at most",
+                                  filter->types.count,
+                                  TRIAL_TYPES_FILTER_MAX);
+        (void)trial_fail_field(err, "types");
+    } else if (filter->programme.size > TRIAL_SUBJECT_BYTES_MAX) {
+        code = trial_fail_rule_as(
+            err, TRIAL_RULE_BAD_RANGE, TRIAL_INVALID, "'programme' is the short id of a programme");
+        (void)trial_fail_field(err, "programme");
+    }
+    return code;
+}
+
+static bool ends_with(trial_text text, char byte)
+{
+    return text.size > 0 && text.at[text.size - 1] == byte;
+}
+
+static bool takes_type(const answers_filter *filter, trial_text type)
+{
+    for (uint32_t i = 0; i < filter->types.count; i++) {
+        trial_text wanted = filter->types.items[i];
+
+        if (ends_with(wanted, '.') ? trial_text_starts(type, wanted)
+                                   : trial_text_equal(type, wanted)) {
+            return true;
+        }
+    }
+    return filter->types.count == 0;
+}
+
+bool answers_filter_takes(const answers_filter *filter, const proto_record *record)
+{
+    if (trial_text_is_set(filter->subject) &&
+        !(ends_with(filter->subject, '/') ? trial_text_starts(record->subject, filter->subject)
+                                          : trial_text_equal(record->subject, filter->subject))) {
+        return false;
+    }
+    return takes_type(filter, record->type) && moment_takes(&filter->choice, record);
+}
+
+/* A page on its way. */
+struct paging {
+    store *store;
+    store_read *read;
+    uint64_t committed; /* of the first snapshot: the page goes no further */
+    const answers_filter *filter;
+    answers_page *page;
+    uint32_t limit;
+    uint32_t bytes;
+    uint32_t walked;
+    bool is_full;      /* the page has all it may have; page->next is set */
+    bool wants_renewal;
+    uint64_t reached;  /* last position looked at */
+    trial_code code;
+    trial_error *err;
+};
+
+/* Take a record onto the page if it is wanted; false where the page is full without it. */
+static bool take(struct paging *paging, trial_bytes bytes)
+{
+    proto_record record;
+
+    paging->code = proto_record_read(bytes, &record, paging->err);
+    if (paging->code != TRIAL_OK) {
+        return false;
+    }
+    if (answers_filter_takes(paging->filter, &record)) {
+        bool is_first = paging->page->count == 0;
+
+        if (paging->page->count == paging->limit ||
+            (!is_first && paging->page->events.size + record.event.size > paging->bytes)) {
+            paging->is_full = true;
+            paging->page->next = record.position;
+            return false;
+        }
+        pack_put_raw(&paging->page->events, record.event);
+        paging->page->count++;
+    }
+    paging->reached = record.position;
+    return true;
+}
+
+static bool visit(void *context, trial_bytes key, trial_bytes value)
+{
+    struct paging *paging = context;
+    uint64_t position = 0;
+
+    for (size_t i = 0; i < key.size; i++) {
+        position = position << 8 | key.data[i];
+    }
+    if (position > paging->committed) { /* came after the first snapshot: not on this page */
+        return false;
+    }
+    if (!take(paging, value)) {
+        return false;
+    }
+    paging->wants_renewal = ++paging->walked % RECORDS_PER_SNAPSHOT == 0;
+    return !paging->wants_renewal;
+}
+
+/* Walk the log itself, renewing the snapshot now and then. */
+static trial_code
+page_by_position(struct paging *paging, uint64_t from, bool is_backwards)
+{
+    trial_code code = TRIAL_OK;
+
+    paging->wants_renewal = true;
+    while (code == TRIAL_OK && paging->wants_renewal) {
+        paging->wants_renewal = false;
+        code = store_read_log(paging->read, from, is_backwards, visit, paging, paging->err);
+        if (code == TRIAL_OK) {
+            code = paging->code;
+        }
+        if (code == TRIAL_OK && paging->wants_renewal) {
+            uint64_t ignored;
+
+            from = is_backwards ? paging->reached - 1 : paging->reached + 1;
+            if (from == 0) {
+                break;
+            }
+            store_read_end(paging->read);
+            paging->read = NULL;
+            code = store_read_begin(paging->store, &paging->read, &ignored, paging->err);
+        }
+    }
+    return code;
+}
+
+struct positions {
+    uint64_t *items;
+    size_t count;
+    size_t room;
+    uint64_t last; /* gather no further */
+};
+
+static void add_position(struct positions *positions, uint64_t position)
+{
+    if (positions->count == positions->room) {
+        positions->room = positions->room == 0 ? 256 : positions->room * 2;
+        positions->items =
+            trial_memory_again(positions->items, positions->room * sizeof *positions->items);
+    }
+    positions->items[positions->count++] = position;
+}
+
+static trial_code take_positions(struct paging *paging, const struct positions *positions)
+{
+    for (size_t i = 0; i < positions->count; i++) {
+        trial_bytes bytes = { 0 };
+        trial_code code =
+            store_read_record(paging->read, positions->items[i], &bytes, paging->err);
+
+        if (code != TRIAL_OK) {
+            return code;
+        }
+        if (!take(paging, bytes)) {
+            return paging->code;
+        }
+    }
+    return TRIAL_OK;
+}
+
+static void reverse(struct positions *positions)
+{
+    for (size_t i = 0; i < positions->count / 2; i++) {
+        uint64_t swapped = positions->items[i];
+
+        positions->items[i] = positions->items[positions->count - 1 - i];
+        positions->items[positions->count - 1 - i] = swapped;
+    }
+}
+
+/* One subject's events, along the chain its records make. */
+static trial_code page_by_subject(struct paging *paging, uint64_t from, bool is_backwards)
+{
+    struct positions positions = { 0 };
+    trial_bytes bytes = { 0 };
+    head_row head;
+    key k;
+    trial_code code;
+
+    key_subject(paging->filter->subject, &k);
+    code = store_read_get(paging->read, STORE_SUBJECT, key_span(&k), &bytes, paging->err);
+    if (code != TRIAL_OK || bytes.data == NULL) {
+        return code;
+    }
+    code = head_row_read(bytes, &head, paging->err);
+    for (uint64_t position = head.last; code == TRIAL_OK && position != 0;) {
+        proto_record record;
+
+        code = store_read_record(paging->read, position, &bytes, paging->err);
+        if (code == TRIAL_OK) {
+            code = proto_record_read(bytes, &record, paging->err);
+        }
+        if (code != TRIAL_OK || (!is_backwards && position < from)) {
+            break;
+        }
+        if (!is_backwards || position <= from) {
+            add_position(&positions, position);
+        }
+        position = record.previous;
+    }
+    if (!is_backwards) {
+        reverse(&positions);
+    }
+    if (code == TRIAL_OK) {
+        code = take_positions(paging, &positions);
+    }
+    free(positions.items);
+    return code;
+}
+
+static bool gather(void *context, trial_bytes key, trial_bytes value)
+{
+    struct positions *positions = context;
+    uint64_t position = key_programme_position(key);
+
+    (void)value;
+    if (position > positions->last) {
+        return false;
+    }
+    add_position(positions, position);
+    return true;
+}
+
+/* One programme's events, along its list. */
+static trial_code page_by_programme(struct paging *paging, uint64_t from, bool is_backwards)
+{
+    struct positions positions = { .last = is_backwards ? from : UINT64_MAX };
+    trial_code code;
+    key prefix;
+    key first;
+
+    key_programme_prefix(paging->filter->programme, &prefix);
+    key_programme(paging->filter->programme, is_backwards ? 0 : from, &first);
+    code = store_read_each(paging->read,
+                           STORE_PROGRAMME,
+                           key_span(&prefix),
+                           key_span(&first),
+                           gather,
+                           &positions,
+                           paging->err);
+    if (is_backwards) {
+        reverse(&positions);
+    }
+    if (code == TRIAL_OK) {
+        code = take_positions(paging, &positions);
+    }
+    free(positions.items);
+    return code;
+}
+
+static bool is_whole_subject(trial_text subject)
+{
+    return trial_text_is_set(subject) && !ends_with(subject, '/');
+}
+
+trial_code answers_page_read(store *s,
+                             const answers_filter *filter,
+                             uint64_t from,
+                             bool is_backwards,
+                             uint32_t limit,
+                             uint32_t bytes,
+                             answers_page *ret_page,
+                             trial_error *err)
+{
+    struct paging paging = { .store = s,
+                             .filter = filter,
+                             .page = ret_page,
+                             .limit = limit,
+                             .bytes = bytes,
+                             .err = err };
+    trial_code code = store_read_begin(s, &paging.read, &paging.committed, err);
+
+    *ret_page = (answers_page){ .head = paging.committed };
+    if (code != TRIAL_OK) {
+        return code;
+    }
+    if (is_backwards && (from == 0 || from > paging.committed)) {
+        from = paging.committed;
+    }
+    if (from == 0 || from > paging.committed) {
+        store_read_end(paging.read);
+        return TRIAL_OK;
+    }
+    if (trial_text_is_set(filter->programme)) {
+        code = page_by_programme(&paging, from, is_backwards);
+    } else if (is_whole_subject(filter->subject)) {
+        code = page_by_subject(&paging, from, is_backwards);
+    } else {
+        code = page_by_position(&paging, from, is_backwards);
+    }
+    store_read_end(paging.read);
+    if (code != TRIAL_OK) {
+        pack_writer_done(&ret_page->events);
+    }
+    return code;
+}

@@ -1,0 +1,159 @@
+/* writer.c - the writer's own rows: states, heads, ids and lists, as they stand in front of the disk. */
+#include "engine_internal.h"
+#include "links.h"
+
+static trial_bytes text_span(trial_text text)
+{
+    return (trial_bytes){ (const uint8_t *)text.at, text.size };
+}
+
+static trial_code
+get_state(void *context, trial_kind kind, trial_text id, trial_bytes *ret_state, trial_error *err)
+{
+    engine *e = context;
+    key k;
+
+    key_state(kind, id, &k);
+    return store_get(e->store, STORE_STATE, key_span(&k), ret_state, err);
+}
+
+static void put_link(void *context, const key *link)
+{
+    engine *e = context;
+    trial_bytes there = { 0 };
+    trial_error ignored = TRIAL_ERROR_NONE;
+
+    /* A link that is there already is left alone: most events of a trial name nobody new. */
+    if (store_get(e->store, STORE_LINK, key_span(link), &there, &ignored) != TRIAL_OK ||
+        there.data == NULL) {
+        store_put(e->store, STORE_LINK, key_span(link), (trial_bytes){ (const uint8_t *)"", 0 });
+    }
+}
+
+static trial_code
+put_state(void *context, const trial_state *state, trial_bytes bytes, trial_error *err)
+{
+    engine *e = context;
+    key k;
+
+    (void)err;
+    key_state(state->kind, state->id, &k);
+    store_put(e->store, STORE_STATE, key_span(&k), bytes);
+    links_of(state, put_link, e);
+    return TRIAL_OK;
+}
+
+static trial_code
+get_record(void *context, uint64_t position, trial_bytes *ret_record, trial_error *err)
+{
+    engine *e = context;
+
+    return store_get_record(e->store, position, ret_record, err);
+}
+
+static bool has_exemption(void *context, trial_text exemption_id)
+{
+    engine *e = context;
+    trial_bytes there = { 0 };
+    trial_error ignored = TRIAL_ERROR_NONE;
+    key k;
+
+    key_link(KEY_OF_EXEMPTION, exemption_id, TRIAL_KIND_TRIAL, (trial_text){ 0 }, &k);
+    return store_get(e->store, STORE_LINK, key_span(&k), &there, &ignored) == TRIAL_OK &&
+           there.data != NULL;
+}
+
+fold_rows writer_rows(engine *e)
+{
+    return (fold_rows){ .context = e,
+                        .get = get_state,
+                        .put = put_state,
+                        .record = get_record,
+                        .is_in = NULL,
+                        .has_exemption = has_exemption };
+}
+
+trial_code writer_head(engine *e, trial_text subject, head_row *ret_head, trial_error *err)
+{
+    trial_bytes bytes = { 0 };
+    trial_code code = store_get(e->store, STORE_SUBJECT, text_span(subject), &bytes, err);
+
+    *ret_head = (head_row){ 0 };
+    if (code != TRIAL_OK || bytes.data == NULL) {
+        return code;
+    }
+    return head_row_read(bytes, ret_head, err);
+}
+
+/* Can the text be the short id of a programme at all? Only then it gets a list of its events. */
+static bool may_be_programme(trial_text programme)
+{
+    return programme.size > 0 && programme.size <= TRIAL_SUBJECT_BYTES_MAX &&
+           memchr(programme.at, '\0', programme.size) == NULL;
+}
+
+static void list_under(engine *e, trial_text programme, uint64_t position)
+{
+    key k;
+
+    key_programme(programme, position, &k);
+    store_put(e->store, STORE_PROGRAMME, key_span(&k), (trial_bytes){ (const uint8_t *)"", 0 });
+}
+
+/* The programmes an event belongs to: the one its subject or data names, and its subject's own. */
+static void find_programmes(const proto_record *record, trial_text of_subject, trial_text *ret_two)
+{
+    trial_text id;
+    trial_text own = record->programme;
+
+    ret_two[0] = (trial_text){ 0 };
+    ret_two[1] = (trial_text){ 0 };
+    if (trial_subject_split(record->subject, &id) == TRIAL_KIND_PROGRAMME) {
+        ret_two[0] = id;
+    } else if (may_be_programme(of_subject)) {
+        ret_two[0] = of_subject;
+    }
+    if (may_be_programme(own) && !trial_text_equal(own, ret_two[0])) {
+        ret_two[ret_two[0].size == 0 ? 0 : 1] = own;
+    }
+}
+
+trial_code writer_note(engine *e,
+                       const proto_record *record,
+                       trial_bytes bytes,
+                       trial_text *ret_programmes,
+                       trial_error *err)
+{
+    uint8_t row[HEAD_ROW_BYTES_MAX];
+    head_row head;
+    trial_text id = { 0 };
+    trial_code code = writer_head(e, record->subject, &head, err);
+
+    if (code != TRIAL_OK) {
+        return code;
+    }
+    if (head.revision == 0) {
+        head.first = record->position;
+        head.programme = may_be_programme(record->programme) ? record->programme : (trial_text){ 0 };
+    }
+    head.revision = record->revision;
+    head.last = record->position;
+    find_programmes(record, trial_arena_text(&e->turn, head.programme), ret_programmes);
+    store_put(e->store,
+              STORE_SUBJECT,
+              text_span(record->subject),
+              (trial_bytes){ row, head_row_write(&head, row) });
+    for (int i = 0; i < 2; i++) {
+        if (ret_programmes[i].size > 0) {
+            list_under(e, ret_programmes[i], record->position);
+        }
+    }
+    if (ret_programmes[0].size == 0 &&
+        trial_subject_split(record->subject, &id) != TRIAL_KIND_CASE) {
+        list_under(e, (trial_text){ 0 }, record->position);
+    }
+    store_append(e->store, bytes);
+    proto_tree_add(&e->log.tree, record->leaf);
+    e->log.last_ingest = record->ingest;
+    return TRIAL_OK;
+}
