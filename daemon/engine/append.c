@@ -118,7 +118,7 @@ static trial_code find_duplicates(engine *e, intake *in, trial_error *err)
         trial_bytes bytes = { 0 };
         proto_record record;
         trial_code code;
-        key k;
+        row_key k;
 
         if (event->is_duplicate) {
             continue;
@@ -310,7 +310,7 @@ static trial_code add_event(engine *e, intake *in, uint32_t index, trial_error *
     uint8_t salt[TRIAL_SALT_BYTES];
     proto_record record;
     head_row head;
-    key k;
+    row_key k;
     trial_code code = writer_head(e, event->arrival.event.subject, &head, err);
 
     if (code != TRIAL_OK) {

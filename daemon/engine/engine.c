@@ -43,7 +43,7 @@ static trial_code recover_record(engine *e, trial_bytes bytes, trial_error *err)
     trial_text programmes[2];
     trial_event event;
     proto_record record;
-    key k;
+    row_key k;
     trial_code code = proto_record_read(bytes, &record, err);
 
     if (code == TRIAL_OK) {
@@ -226,7 +226,7 @@ trial_code engine_swap(engine *e,
     trial_code code = fold_rest(e, rebuilt, folded, err);
 
     for (trial_kind kind = 0; code == TRIAL_OK && kind < TRIAL_KIND_COUNT; kind++) {
-        key prefix;
+        row_key prefix;
 
         if ((kinds >> kind & 1) == 0) {
             continue;

@@ -1,7 +1,7 @@
 /* keys.c - see keys.h. Numbers in keys are big-endian, so that byte order is their order. */
 #include "keys.h"
 
-static void add(key *k, const void *bytes, size_t size)
+static void add(row_key *k, const void *bytes, size_t size)
 {
     TRIAL_ASSERT(k->size + size <= KEY_BYTES_MAX);
     if (size > 0) {
@@ -10,12 +10,12 @@ static void add(key *k, const void *bytes, size_t size)
     k->size += size;
 }
 
-static void add_text(key *k, trial_text text)
+static void add_text(row_key *k, trial_text text)
 {
     add(k, text.at, text.size);
 }
 
-static void add_byte(key *k, char byte)
+static void add_byte(row_key *k, char byte)
 {
     add(k, &byte, 1);
 }
@@ -38,7 +38,7 @@ static uint64_t get_u64(const uint8_t *bytes)
     return value;
 }
 
-void key_event_id(trial_text source, trial_text id, key *ret_key)
+void key_event_id(trial_text source, trial_text id, row_key *ret_key)
 {
     ret_key->size = 0;
     add_text(ret_key, source);
@@ -46,13 +46,13 @@ void key_event_id(trial_text source, trial_text id, key *ret_key)
     add_text(ret_key, id);
 }
 
-void key_subject(trial_text subject, key *ret_key)
+void key_subject(trial_text subject, row_key *ret_key)
 {
     ret_key->size = 0;
     add_text(ret_key, subject);
 }
 
-void key_state(trial_kind kind, trial_text id, key *ret_key)
+void key_state(trial_kind kind, trial_text id, row_key *ret_key)
 {
     ret_key->size = 0;
     add_byte(ret_key, (char)('a' + (int)kind));
@@ -65,14 +65,14 @@ trial_text key_state_id(trial_bytes key)
     return (trial_text){ (const char *)key.data + 1, (uint32_t)(key.size - 1) };
 }
 
-void key_programme_prefix(trial_text programme, key *ret_key)
+void key_programme_prefix(trial_text programme, row_key *ret_key)
 {
     ret_key->size = 0;
     add_text(ret_key, programme);
     add_byte(ret_key, '\0');
 }
 
-void key_programme(trial_text programme, uint64_t position, key *ret_key)
+void key_programme(trial_text programme, uint64_t position, row_key *ret_key)
 {
     uint8_t bytes[8];
 
@@ -87,7 +87,7 @@ uint64_t key_programme_position(trial_bytes key)
     return get_u64(key.data + key.size - 8);
 }
 
-void key_link_prefix(key_relation relation, trial_text named, trial_kind kind, key *ret_key)
+void key_link_prefix(key_relation relation, trial_text named, trial_kind kind, row_key *ret_key)
 {
     ret_key->size = 0;
     add_byte(ret_key, (char)relation);
@@ -103,7 +103,7 @@ void key_link_prefix(key_relation relation, trial_text named, trial_kind kind, k
     add_byte(ret_key, (char)('a' + (int)kind));
 }
 
-void key_link(key_relation relation, trial_text named, trial_kind kind, trial_text id, key *ret_key)
+void key_link(key_relation relation, trial_text named, trial_kind kind, trial_text id, row_key *ret_key)
 {
     key_link_prefix(relation, named, kind, ret_key);
     add_text(ret_key, id);

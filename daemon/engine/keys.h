@@ -8,31 +8,31 @@
 
 #define KEY_BYTES_MAX 511 /* LMDB's own bound */
 
-typedef struct key {
+typedef struct row_key {
     uint8_t bytes[KEY_BYTES_MAX];
     size_t size;
-} key;
+} row_key;
 
-static inline trial_bytes key_span(const key *k)
+static inline trial_bytes key_span(const row_key *k)
 {
     return (trial_bytes){ k->bytes, k->size };
 }
 
 /** STORE_EVENT_ID: source NUL id. */
-void key_event_id(trial_text source, trial_text id, key *ret_key);
+void key_event_id(trial_text source, trial_text id, row_key *ret_key);
 
 /** STORE_SUBJECT: the subject. */
-void key_subject(trial_text subject, key *ret_key);
+void key_subject(trial_text subject, row_key *ret_key);
 
 /** STORE_STATE: a letter for the kind, then the id. An absent id gives the prefix of the kind. */
-void key_state(trial_kind kind, trial_text id, key *ret_key);
+void key_state(trial_kind kind, trial_text id, row_key *ret_key);
 
 /** What a key of STORE_STATE names. */
 trial_text key_state_id(trial_bytes key);
 
 /** STORE_PROGRAMME: programme NUL position. The absent programme lists what belongs to none. */
-void key_programme(trial_text programme, uint64_t position, key *ret_key);
-void key_programme_prefix(trial_text programme, key *ret_key);
+void key_programme(trial_text programme, uint64_t position, row_key *ret_key);
+void key_programme_prefix(trial_text programme, row_key *ret_key);
 uint64_t key_programme_position(trial_bytes key);
 
 /** STORE_LINK: a relation's letter, what is named, NUL, the kind's letter, the id that names it. */
@@ -42,8 +42,8 @@ typedef enum key_relation {
     KEY_OF_EXEMPTION = 'e',    /* the trial an exemption was granted to */
 } key_relation;
 void key_link(
-    key_relation relation, trial_text named, trial_kind kind, trial_text id, key *ret_key);
-void key_link_prefix(key_relation relation, trial_text named, trial_kind kind, key *ret_key);
+    key_relation relation, trial_text named, trial_kind kind, trial_text id, row_key *ret_key);
+void key_link_prefix(key_relation relation, trial_text named, trial_kind kind, row_key *ret_key);
 /** The id at the end of a link's key, given the size of the prefix it was found by. */
 trial_text key_link_id(trial_bytes key, size_t prefix_size);
 

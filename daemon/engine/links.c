@@ -22,7 +22,7 @@ trial_text links_programme(const trial_state *state)
 
 static void visit_codes(const trial_state *state, trial_texts codes, links_visit *visit, void *context)
 {
-    key link;
+    row_key link;
 
     for (uint32_t i = 0; i < codes.count; i++) {
         key_link(KEY_OF_MUNICIPALITY, codes.items[i], state->kind, state->id, &link);
@@ -33,7 +33,7 @@ static void visit_codes(const trial_state *state, trial_texts codes, links_visit
 static void visit_trial(const trial_state *state, links_visit *visit, void *context)
 {
     const struct trial_trial *trial = &state->as.trial;
-    key link;
+    row_key link;
 
     visit_codes(state, trial->participants, visit, context);
     visit_codes(state, trial->approvedParticipants, visit, context);
@@ -50,7 +50,7 @@ static void visit_trial(const trial_state *state, links_visit *visit, void *cont
 static void visit_network(const trial_state *state, links_visit *visit, void *context)
 {
     const struct trial_network *network = &state->as.network;
-    key link;
+    row_key link;
 
     visit_codes(state, network->applicants, visit, context);
     for (uint32_t i = 0; i < network->members.count; i++) {
@@ -66,7 +66,7 @@ static void visit_network(const trial_state *state, links_visit *visit, void *co
 void links_of(const trial_state *state, links_visit *visit, void *context)
 {
     trial_text programme = links_programme(state);
-    key link;
+    row_key link;
 
     if (programme.size > 0) {
         key_link(KEY_OF_PROGRAMME, programme, state->kind, state->id, &link);

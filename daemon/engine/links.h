@@ -5,7 +5,7 @@
 #include "keys.h"
 
 /** Takes one link's key, borrowed for the call. */
-typedef void links_visit(void *context, const key *link);
+typedef void links_visit(void *context, const row_key *link);
 
 /** Visit every link of a state. A link is never taken back: who follows it looks at the state. */
 void links_of(const trial_state *state, links_visit *visit, void *context);

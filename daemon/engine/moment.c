@@ -193,7 +193,7 @@ static trial_code fold_programme(struct folding *folding, trial_text programme)
 {
     struct positions positions = { 0 };
     trial_code code = TRIAL_OK;
-    key prefix;
+    row_key prefix;
 
     for (int pass = 0; code == TRIAL_OK && pass < 2; pass++) {
         key_programme_prefix(pass == 0 ? (trial_text){ 0 } : programme, &prefix);
@@ -326,7 +326,7 @@ static bool show_linked(void *context, trial_bytes key_bytes, trial_bytes value)
     struct walk *walk = context;
     trial_text id = key_link_id(key_bytes, walk->prefix_size);
     trial_bytes state = { 0 };
-    key k;
+    row_key k;
 
     (void)value;
     key_state(walk->kind, id, &k);
@@ -369,7 +369,7 @@ static trial_code walk_now(struct walk *walk, key_relation relation, trial_text 
 {
     bool is_linked = named.size > 0;
     trial_code code;
-    key prefix;
+    row_key prefix;
 
     if (is_linked) {
         key_link_prefix(relation, named, walk->kind, &prefix);
@@ -440,7 +440,7 @@ static trial_code programme_of(
     trial_bytes bytes = { 0 };
     head_row head;
     trial_code code;
-    key k = { 0 };
+    row_key k = { 0 };
 
     *ret_programme = (trial_text){ 0 };
     if (kind == TRIAL_KIND_PROGRAMME) {
@@ -470,7 +470,7 @@ static trial_code find_state(
     scratch *states = NULL;
     trial_text programme;
     trial_code code;
-    key k;
+    row_key k;
 
     if (moment_is_now(&m->choice)) {
         key_state(kind, id, &k);

@@ -201,7 +201,7 @@ static trial_code page_by_subject(struct paging *paging, uint64_t from, bool is_
     struct positions positions = { 0 };
     trial_bytes bytes = { 0 };
     head_row head;
-    key k;
+    row_key k;
     trial_code code;
 
     key_subject(paging->filter->subject, &k);
@@ -253,8 +253,8 @@ static trial_code page_by_programme(struct paging *paging, uint64_t from, bool i
 {
     struct positions positions = { .last = is_backwards ? from : UINT64_MAX };
     trial_code code;
-    key prefix;
-    key first;
+    row_key prefix;
+    row_key first;
 
     key_programme_prefix(paging->filter->programme, &prefix);
     key_programme(paging->filter->programme, is_backwards ? 0 : from, &first);

@@ -66,7 +66,7 @@ void scratch_done(scratch *s)
     free(s);
 }
 
-static struct row *find(const scratch *s, const key *k)
+static struct row *find(const scratch *s, const row_key *k)
 {
     struct row *row = NULL;
 
@@ -77,7 +77,7 @@ static struct row *find(const scratch *s, const key *k)
 trial_bytes scratch_get(const scratch *s, trial_kind kind, trial_text id)
 {
     const struct row *row;
-    key k;
+    row_key k;
 
     key_state(kind, id, &k);
     row = find(s, &k);
@@ -111,7 +111,7 @@ put(void *context, const trial_state *state, trial_bytes bytes, trial_error *err
 {
     scratch *s = context;
     struct row *row;
-    key k;
+    row_key k;
 
     (void)err;
     key_state(state->kind, state->id, &k);
@@ -206,7 +206,7 @@ static void sort(scratch *s)
 
 void scratch_rewind(scratch *s, trial_kind kind)
 {
-    key prefix;
+    row_key prefix;
     size_t low = 0;
     size_t high;
 
@@ -231,7 +231,7 @@ void scratch_rewind(scratch *s, trial_kind kind)
 bool scratch_next(scratch *s, trial_bytes *ret_key, trial_bytes *ret_value)
 {
     const struct row *row;
-    key prefix;
+    row_key prefix;
 
     key_state(s->walking, (trial_text){ 0 }, &prefix);
     if (s->walked >= s->sorted_count || s->sorted[s->walked]->key[0] != prefix.bytes[0]) {

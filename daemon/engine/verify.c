@@ -47,7 +47,7 @@ static bool is_indexed(struct reading *reading, const proto_record *record)
     trial_bytes bytes = { 0 };
     trial_event event;
     uint64_t position = 0;
-    key k;
+    row_key k;
 
     if (proto_record_event(record, &reading->arena, &event, &ignored) != TRIAL_OK) {
         return false;

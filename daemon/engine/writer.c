@@ -11,13 +11,13 @@ static trial_code
 get_state(void *context, trial_kind kind, trial_text id, trial_bytes *ret_state, trial_error *err)
 {
     engine *e = context;
-    key k;
+    row_key k;
 
     key_state(kind, id, &k);
     return store_get(e->store, STORE_STATE, key_span(&k), ret_state, err);
 }
 
-static void put_link(void *context, const key *link)
+static void put_link(void *context, const row_key *link)
 {
     engine *e = context;
     trial_bytes there = { 0 };
@@ -34,7 +34,7 @@ static trial_code
 put_state(void *context, const trial_state *state, trial_bytes bytes, trial_error *err)
 {
     engine *e = context;
-    key k;
+    row_key k;
 
     (void)err;
     key_state(state->kind, state->id, &k);
@@ -56,7 +56,7 @@ static bool has_exemption(void *context, trial_text exemption_id)
     engine *e = context;
     trial_bytes there = { 0 };
     trial_error ignored = TRIAL_ERROR_NONE;
-    key k;
+    row_key k;
 
     key_link(KEY_OF_EXEMPTION, exemption_id, TRIAL_KIND_TRIAL, (trial_text){ 0 }, &k);
     return store_get(e->store, STORE_LINK, key_span(&k), &there, &ignored) == TRIAL_OK &&
@@ -94,7 +94,7 @@ static bool may_be_programme(trial_text programme)
 
 static void list_under(engine *e, trial_text programme, uint64_t position)
 {
-    key k;
+    row_key k;
 
     key_programme(programme, position, &k);
     store_put(e->store, STORE_PROGRAMME, key_span(&k), (trial_bytes){ (const uint8_t *)"", 0 });

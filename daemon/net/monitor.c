@@ -1,0 +1,68 @@
+/* monitor.c - counts who is connected, by what libzmq tells of its own connections. */
+#include "net_internal.h"
+
+#include <stdlib.h>
+
+#define MONITOR_ENDPOINT "inproc://triald.monitor"
+
+trial_code monitor_open(net *n, trial_error *err)
+{
+    int events = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED;
+    int linger = 0;
+
+    if (zmq_socket_monitor(n->router, MONITOR_ENDPOINT, events) != 0) {
+        return net_fail(err, "watching connections");
+    }
+    n->monitor = zmq_socket(n->context, ZMQ_PAIR);
+    if (n->monitor == NULL ||
+        zmq_setsockopt(n->monitor, ZMQ_LINGER, &linger, sizeof linger) != 0 ||
+        zmq_connect(n->monitor, MONITOR_ENDPOINT) != 0) {
+        return net_fail(err, "watching connections");
+    }
+    return TRIAL_OK;
+}
+
+static void note(net *n, uint16_t event, uint32_t fd)
+{
+    if (fd >= n->is_peer_size) {
+        size_t size = (size_t)fd * 2 + 64;
+
+        n->is_peer = trial_memory_again(n->is_peer, size);
+        memset(n->is_peer + n->is_peer_size, 0, size - n->is_peer_size);
+        n->is_peer_size = size;
+    }
+    if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED && n->is_peer[fd] == 0) {
+        n->is_peer[fd] = 1;
+        n->peers++;
+    } else if (event == ZMQ_EVENT_DISCONNECTED && n->is_peer[fd] == 1) {
+        n->is_peer[fd] = 0;
+        n->peers--;
+    }
+}
+
+void monitor_drain(net *n)
+{
+    zmq_msg_t *frame = &n->frames[NET_REST];
+
+    while (zmq_msg_recv(frame, n->monitor, ZMQ_DONTWAIT) >= 0) {
+        uint16_t event = 0;
+        uint32_t fd = 0;
+
+        if (zmq_msg_more(frame) != 0 && zmq_msg_size(frame) == sizeof event + sizeof fd) {
+            memcpy(&event, zmq_msg_data(frame), sizeof event);
+            memcpy(&fd, (const char *)zmq_msg_data(frame) + sizeof event, sizeof fd);
+            note(n, event, fd); /* the frame behind it is an address, which nobody needs */
+        }
+    }
+}
+
+void monitor_close(net *n)
+{
+    if (n->router != NULL) {
+        (void)zmq_socket_monitor(n->router, NULL, 0); /* stops; fails only where none was started */
+    }
+    if (n->monitor != NULL) {
+        (void)zmq_close(n->monitor); /* a valid socket */
+    }
+    free(n->is_peer);
+}

@@ -1,0 +1,74 @@
+/* net.h - the sockets of the daemon: one ROUTER for requests, one XPUB for the feed. The only room of the
+ * daemon that knows ZeroMQ. One thread calls it. Nothing here ever waits for a peer. */
+#ifndef NET_H
+#define NET_H
+
+#include "trial/base.h"
+
+typedef struct net net;
+
+#define NET_PEER_BYTES_MAX 255 /* of a routing id, ZeroMQ's own bound */
+
+typedef struct net_settings {
+    const char *const *listen; /* endpoints of requests */
+    uint32_t listen_count;
+    const char *feed;
+    uint64_t message_bytes; /* a peer that sends a larger frame is cut off by libzmq */
+    uint32_t peer_queue;    /* messages on their way to one peer, in libzmq and again here */
+    uint32_t feed_queue;    /* events on their way to one reader of the feed */
+} net_settings;
+
+/**
+ * Bind both sockets.
+ *
+ * Fails with INVALID  an endpoint that is none, or tcp on an address others can reach: without keys
+ *                     the daemon serves ipc and loopback only.
+ *            BUSY     the address is in use.
+ *            STORAGE  anything else; err->system_errno says what.
+ */
+TRIAL_MUST_USE trial_code
+net_open(const net_settings *settings, net **ret_net, trial_error *err);
+
+/** Send what can be sent within half a second and close. NULL is fine. */
+void net_close(net *n);
+
+/** One message of a peer. Borrowed until the next net_receive(). */
+typedef struct net_message {
+    trial_bytes peer;  /* its routing id: where to answer, and nothing else */
+    bool is_delimited; /* an empty frame stood before the payload (REQ); its answer gets one too */
+    bool is_whole;     /* exactly one payload frame */
+    trial_bytes payload;
+} net_message;
+
+/** The next message that is there; false where there is none. */
+bool net_receive(net *n, net_message *ret_message);
+
+typedef enum net_sent {
+    NET_SENT,
+    NET_QUEUED, /* the peer is slow: it goes out when the peer takes it */
+    NET_FULL,   /* the peer takes nothing and its queue is full: nothing was kept */
+    NET_GONE,   /* there is no such peer any more */
+} net_sent;
+
+/** Send one message. `may_queue` false: what the peer does not take at once is NET_FULL. */
+net_sent net_send(net *n, trial_bytes peer, bool is_delimited, trial_bytes payload, bool may_queue);
+
+/** Try again what waits for slow peers; true where something still waits. */
+bool net_send_queued(net *n);
+
+/** Publish on the feed; a reader that is too slow misses it. */
+void net_publish(net *n, trial_text topic, trial_bytes payload);
+
+/** A descriptor to wait on beside the sockets; `is_ready` is set by net_wait(). */
+typedef struct net_watch {
+    int fd;
+    bool is_ready;
+} net_watch;
+
+/** Wait until a request is there, a descriptor is readable or `timeout_ms` has passed (-1: no bound). */
+void net_wait(net *n, net_watch *watches, uint32_t count, long timeout_ms);
+
+uint32_t net_peers(const net *n);   /* connected now */
+uint64_t net_dropped(const net *n); /* answers dropped: the peer was gone, or its queue full */
+
+#endif

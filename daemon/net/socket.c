@@ -1,0 +1,275 @@
+/* socket.c - see net.h. Every option that guards against silent loss is stated here. */
+#include "net_internal.h"
+
+#include <stdlib.h>
+
+#define LINGER_MS 500           /* answers on their way when the daemon leaves */
+#define BACKLOG 4096            /* connections not yet accepted */
+#define HANDSHAKE_MS 5000       /* a peer that says nothing is let go */
+#define HEARTBEAT_MS 10000      /* a vanished peer's pipe is freed ... */
+#define HEARTBEAT_LOST_MS 30000 /* ... after so long without an answer */
+#define WATCHES_MAX 8u
+
+struct option {
+    int name;
+    int value;
+};
+
+static trial_code
+set_all(void *socket, const struct option *options, size_t count, trial_error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (zmq_setsockopt(socket, options[i].name, &options[i].value, sizeof options[i].value) !=
+            0) {
+            return net_fail(err, "setting option %d of a socket", options[i].name);
+        }
+    }
+    return TRIAL_OK;
+}
+
+/* Without keys only who is on this machine may connect. */
+static bool is_local(trial_text endpoint)
+{
+    static const char *const beginnings[] = {
+        "ipc://", "inproc://", "tcp://127.", "tcp://localhost:", "tcp://[::1]:"
+    };
+
+    for (size_t i = 0; i < sizeof beginnings / sizeof beginnings[0]; i++) {
+        if (trial_text_starts(endpoint, trial_text_of(beginnings[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static trial_code bind_to(void *socket, const char *endpoint, trial_error *err)
+{
+    if (!is_local(trial_text_of(endpoint))) {
+        return trial_fail(err,
+                          TRIAL_INVALID,
+                          "'%s' is not ipc or loopback; without keys others are not let in",
+                          endpoint);
+    }
+    if (zmq_bind(socket, endpoint) != 0) {
+        return net_fail(err, "binding '%s'", endpoint);
+    }
+    return TRIAL_OK;
+}
+
+static trial_code open_router(net *n, const net_settings *settings, trial_error *err)
+{
+    const struct option options[] = {
+        { ZMQ_ROUTER_MANDATORY, 1 },
+        { ZMQ_ROUTER_HANDOVER, 0 },
+        { ZMQ_SNDHWM, (int)settings->peer_queue },
+        { ZMQ_RCVHWM, (int)settings->peer_queue },
+        { ZMQ_LINGER, LINGER_MS },
+        { ZMQ_BACKLOG, BACKLOG },
+        { ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS },
+        { ZMQ_HEARTBEAT_IVL, HEARTBEAT_MS },
+        { ZMQ_HEARTBEAT_TIMEOUT, HEARTBEAT_LOST_MS },
+        { ZMQ_HEARTBEAT_TTL, HEARTBEAT_LOST_MS },
+        { ZMQ_TCP_KEEPALIVE, 1 },
+        { ZMQ_IPV6, 1 },
+    };
+    int64_t message_bytes = (int64_t)settings->message_bytes;
+    trial_code code;
+
+    n->router = zmq_socket(n->context, ZMQ_ROUTER);
+    if (n->router == NULL) {
+        return net_fail(err, "making the socket for requests");
+    }
+    code = set_all(n->router, options, sizeof options / sizeof options[0], err);
+    if (code == TRIAL_OK &&
+        zmq_setsockopt(n->router, ZMQ_MAXMSGSIZE, &message_bytes, sizeof message_bytes) != 0) {
+        code = net_fail(err, "bounding messages to %lld bytes", (long long)message_bytes);
+    }
+    if (code == TRIAL_OK) {
+        code = monitor_open(n, err);
+    }
+    for (uint32_t i = 0; code == TRIAL_OK && i < settings->listen_count; i++) {
+        code = bind_to(n->router, settings->listen[i], err);
+    }
+    return code;
+}
+
+static trial_code open_feed(net *n, const net_settings *settings, trial_error *err)
+{
+    const struct option options[] = {
+        { ZMQ_SNDHWM, (int)settings->feed_queue },
+        { ZMQ_XPUB_NODROP, 0 },
+        { ZMQ_LINGER, 0 },
+        { ZMQ_BACKLOG, BACKLOG },
+        { ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS },
+        { ZMQ_TCP_KEEPALIVE, 1 },
+        { ZMQ_IPV6, 1 },
+    };
+    trial_code code;
+
+    n->feed = zmq_socket(n->context, ZMQ_XPUB);
+    if (n->feed == NULL) {
+        return net_fail(err, "making the socket for the feed");
+    }
+    code = set_all(n->feed, options, sizeof options / sizeof options[0], err);
+    return code == TRIAL_OK ? bind_to(n->feed, settings->feed, err) : code;
+}
+
+trial_code net_open(const net_settings *settings, net **ret_net, trial_error *err)
+{
+    net *n = trial_memory(sizeof *n);
+    trial_code code = TRIAL_OK;
+
+    n->queue_max = settings->peer_queue;
+    for (int i = 0; i < NET_FRAMES; i++) {
+        (void)zmq_msg_init(&n->frames[i]); /* always succeeds */
+    }
+    n->context = zmq_ctx_new();
+    if (n->context == NULL) {
+        code = net_fail(err, "starting ZeroMQ");
+    } else {
+        (void)zmq_ctx_set(n->context, ZMQ_BLOCKY, 0); /* known options: they cannot fail */
+        (void)zmq_ctx_set(n->context, ZMQ_MAX_SOCKETS, 64);
+        code = open_router(n, settings, err);
+    }
+    if (code == TRIAL_OK) {
+        code = open_feed(n, settings, err);
+    }
+    if (code != TRIAL_OK) {
+        net_close(n);
+        return code;
+    }
+    *ret_net = n;
+    return TRIAL_OK;
+}
+
+void net_close(net *n)
+{
+    if (n == NULL) {
+        return;
+    }
+    outbox_drop_all(n);
+    for (int i = 0; i < NET_FRAMES; i++) {
+        (void)zmq_msg_close(&n->frames[i]); /* initialised: cannot fail */
+    }
+    monitor_close(n);
+    if (n->feed != NULL) {
+        (void)zmq_close(n->feed); /* a valid socket */
+    }
+    if (n->router != NULL) {
+        (void)zmq_close(n->router); /* a valid socket */
+    }
+    if (n->context != NULL) {
+        (void)zmq_ctx_term(n->context); /* bounded by LINGER_MS */
+    }
+    free(n);
+}
+
+static trial_bytes bytes_of(zmq_msg_t *frame)
+{
+    return (trial_bytes){ zmq_msg_data(frame), zmq_msg_size(frame) };
+}
+
+/* Receive the frame behind `frame` and drop it; false where the message has no more. */
+static bool skip_more(net *n, zmq_msg_t *frame)
+{
+    return zmq_msg_more(frame) != 0 &&
+           zmq_msg_recv(&n->frames[NET_REST], n->router, ZMQ_DONTWAIT) >= 0;
+}
+
+bool net_receive(net *n, net_message *ret_message)
+{
+    zmq_msg_t *peer = &n->frames[NET_PEER];
+    zmq_msg_t *payload = &n->frames[NET_PAYLOAD];
+
+    if (zmq_msg_recv(peer, n->router, ZMQ_DONTWAIT) < 0) {
+        return false;
+    }
+    *ret_message = (net_message){ .peer = bytes_of(peer), .is_whole = true };
+    if (zmq_msg_more(peer) == 0 || zmq_msg_recv(payload, n->router, ZMQ_DONTWAIT) < 0) {
+        ret_message->is_whole = false;
+        return true;
+    }
+    if (zmq_msg_size(payload) == 0 && zmq_msg_more(payload) != 0) {
+        ret_message->is_delimited = true;
+        if (zmq_msg_recv(payload, n->router, ZMQ_DONTWAIT) < 0) {
+            ret_message->is_whole = false;
+            return true;
+        }
+    }
+    ret_message->payload = bytes_of(payload);
+    for (zmq_msg_t *last = payload; skip_more(n, last); last = &n->frames[NET_REST]) {
+        ret_message->is_whole = false; /* one frame is a message; the rest is read and dropped */
+    }
+    return true;
+}
+
+net_sent net_send_now(net *n, trial_bytes peer, bool is_delimited, trial_bytes payload)
+{
+    if (zmq_send(n->router, peer.data, peer.size, ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0) {
+        return zmq_errno() == EAGAIN ? NET_FULL : NET_GONE;
+    }
+    /* The first frame took a place in the peer's pipe, so the rest goes with it. */
+    if (is_delimited && zmq_send(n->router, "", 0, ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0) {
+        return NET_GONE;
+    }
+    return zmq_send(n->router, payload.data, payload.size, ZMQ_DONTWAIT) < 0 ? NET_GONE : NET_SENT;
+}
+
+net_sent net_send(net *n, trial_bytes peer, bool is_delimited, trial_bytes payload, bool may_queue)
+{
+    net_sent sent = outbox_has(n, peer) ? NET_FULL : net_send_now(n, peer, is_delimited, payload);
+
+    if (sent == NET_FULL && may_queue) {
+        sent = outbox_add(n, peer, is_delimited, payload) ? NET_QUEUED : NET_FULL;
+    }
+    if (may_queue && (sent == NET_GONE || sent == NET_FULL)) {
+        n->dropped++;
+    }
+    return sent;
+}
+
+void net_publish(net *n, trial_text topic, trial_bytes payload)
+{
+    /* A full queue drops the event for that reader alone; `position` shows it the gap. */
+    if (zmq_send(n->feed, topic.at, topic.size, ZMQ_SNDMORE | ZMQ_DONTWAIT) >= 0) {
+        (void)zmq_send(n->feed, payload.data, payload.size, ZMQ_DONTWAIT);
+    }
+}
+
+/* Subscriptions to the feed are libzmq's business; taking them off its queue is ours. */
+static void drain_feed(net *n)
+{
+    while (zmq_msg_recv(&n->frames[NET_REST], n->feed, ZMQ_DONTWAIT) >= 0) {
+        continue;
+    }
+}
+
+void net_wait(net *n, net_watch *watches, uint32_t count, long timeout_ms)
+{
+    zmq_pollitem_t items[WATCHES_MAX + 3] = {
+        { n->router, 0, ZMQ_POLLIN, 0 },
+        { n->feed, 0, ZMQ_POLLIN, 0 },
+        { n->monitor, 0, ZMQ_POLLIN, 0 },
+    };
+
+    TRIAL_ASSERT(count <= WATCHES_MAX);
+    for (uint32_t i = 0; i < count; i++) {
+        items[3 + i] = (zmq_pollitem_t){ NULL, watches[i].fd, ZMQ_POLLIN, 0 };
+    }
+    (void)zmq_poll(items, (int)(3 + count), timeout_ms); /* interrupted: the caller looks again */
+    for (uint32_t i = 0; i < count; i++) {
+        watches[i].is_ready = (items[3 + i].revents & ZMQ_POLLIN) != 0;
+    }
+    drain_feed(n);
+    monitor_drain(n);
+}
+
+uint32_t net_peers(const net *n)
+{
+    return n->peers;
+}
+
+uint64_t net_dropped(const net *n)
+{
+    return n->dropped;
+}
