@@ -1,0 +1,67 @@
+/* readers.h - the threads that answer from snapshots, so that nobody who reads delays who publishes. Jobs
+ * go in and come back finished; the loop and the threads share nothing else but the store. */
+#ifndef ENGINE_READERS_H
+#define ENGINE_READERS_H
+
+#include "answers.h"
+
+typedef struct readers readers;
+
+typedef enum readers_kind {
+    READERS_REQUEST, /* read or query */
+    READERS_PAGE,    /* the next page of a subscription */
+    READERS_LONG,    /* verify, or the folding of a rebuild: on a thread of their own */
+} readers_kind;
+
+/** One job. The loop owns it before readers_give() and after readers_take(). */
+typedef struct readers_job {
+    struct readers_job *next;
+    readers_kind kind;
+    uint8_t peer[256]; /* a routing id and its size */
+    size_t peer_size;
+    bool is_delimited;
+    trial_request request; /* spans point into `frame` and `arena` */
+    trial_bytes frame;     /* owned */
+    trial_arena arena;
+    uint64_t needs;   /* position that the snapshot must hold */
+    trial_date today; /* the UTC day when it was asked */
+    /* of a page */
+    uint64_t subscription;
+    answers_filter filter; /* spans are the subscription's: it waits for its page */
+    uint64_t from;
+    uint32_t limit;
+    /* the results */
+    pack_writer answer; /* a response frame */
+    answers_page page;
+    scratch *rebuilt;
+    uint64_t folded;
+    trial_code code; /* of a page or a rebuild */
+    trial_error err;
+} readers_job;
+
+readers_job *readers_job_new(void);
+void readers_job_done(readers_job *job); /* NULL is fine */
+
+/** Start `count` threads for short jobs and one for long ones. Fails with STORAGE: no threads. */
+TRIAL_MUST_USE trial_code readers_start(store *s,
+                                        const answers_settings *settings,
+                                        uint32_t count,
+                                        readers **ret_readers,
+                                        trial_error *err);
+
+/** Tell all threads to give up what is long, wait for them, and let every job go. NULL is fine. */
+void readers_stop(readers *r);
+
+/** Hand a job over. */
+void readers_give(readers *r, readers_job *job);
+
+/** The next finished job, NULL where there is none. */
+readers_job *readers_take(readers *r);
+
+/** Readable when a job has finished. */
+int readers_fd(const readers *r);
+
+/** How far the long job is; 0 of 0 where there is none. */
+void readers_progress(const readers *r, uint64_t *ret_done, uint64_t *ret_total);
+
+#endif
