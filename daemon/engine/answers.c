@@ -82,8 +82,8 @@ void answers_read(store *s,
     pack_writer_done(&page.events);
 }
 
-static trial_code read_where(
-    trial_bytes where, trial_arena *arena, const trial_value **ret_where, trial_error *err)
+static trial_code
+read_where(trial_bytes where, trial_arena *arena, const trial_value **ret_where, trial_error *err)
 {
     pack_reader reader = pack_reader_of(where);
     trial_value *value = NULL;
@@ -227,9 +227,9 @@ void answers_query(store *s,
     if (code != TRIAL_OK) {
         proto_put_error(answer, msgid, &err);
     } else {
-        uint64_t position =
-            choice.known_position != 0 && choice.known_position < committed ? choice.known_position
-                                                                            : committed;
+        uint64_t position = choice.known_position != 0 && choice.known_position < committed
+                                ? choice.known_position
+                                : committed;
 
         put_answer(answer,
                    msgid,

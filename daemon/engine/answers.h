@@ -1,5 +1,5 @@
-/* answers.h - what readers answer from snapshots: read, query, verify, and the folding of a rebuild. Called
- * by several threads at once; they share the store and nothing else. */
+/* answers.h - what readers answer from snapshots: read, query, verify, and the folding of a
+ * rebuild. Called by several threads at once; they share the store and nothing else. */
 #ifndef ENGINE_ANSWERS_H
 #define ENGINE_ANSWERS_H
 
@@ -29,8 +29,8 @@ bool answers_filter_takes(const answers_filter *filter, const proto_record *reco
 typedef struct answers_page {
     pack_writer events; /* the items of the list, one after the other; the caller's to let go */
     uint32_t count;
-    uint64_t next;      /* where to go on, 0 at the end of the log (or its beginning, backwards) */
-    uint64_t head;      /* last position of the snapshot */
+    uint64_t next; /* where to go on, 0 at the end of the log (or its beginning, backwards) */
+    uint64_t head; /* last position of the snapshot */
 } answers_page;
 
 /** Gather a page: from a position, at most `limit` events and about `bytes` bytes. */
@@ -43,7 +43,8 @@ TRIAL_MUST_USE trial_code answers_page_read(store *s,
                                             answers_page *ret_page,
                                             trial_error *err);
 
-/** Answer `read` or `query` into a response frame; a refusal is an answer too. `today`: the UTC day. */
+/** Answer `read` or `query` into a response frame; a refusal is an answer too. `today`: the UTC
+ * day. */
 void answers_read(store *s,
                   const answers_settings *settings,
                   uint32_t msgid,
@@ -70,11 +71,9 @@ void answers_verify(store *s,
                     answers_progress *progress,
                     pack_writer *answer);
 
-/** Fold the log into `into`, judging as it goes, until close to its end. ret_folded: the last position. */
-TRIAL_MUST_USE trial_code answers_refold(store *s,
-                                         scratch *into,
-                                         answers_progress *progress,
-                                         uint64_t *ret_folded,
-                                         trial_error *err);
+/** Fold the log into `into`, judging as it goes, until close to its end. ret_folded: the last
+ * position. */
+TRIAL_MUST_USE trial_code answers_refold(
+    store *s, scratch *into, answers_progress *progress, uint64_t *ret_folded, trial_error *err);
 
 #endif

@@ -1,4 +1,5 @@
-/* append.c - one append: shape, duplicates, expectations, then emitter and rules, event by event. */
+/* append.c - one append: shape, duplicates, expectations, then emitter and rules, event by event.
+ */
 #include "engine_internal.h"
 
 /* Name the event at fault in its request. */
@@ -132,7 +133,8 @@ static trial_code find_duplicates(engine *e, intake *in, trial_error *err)
             continue;
         }
         if (bytes.size != sizeof event->position) {
-            return trial_fail(err, TRIAL_STORAGE, "an event id's row is %zu bytes long", bytes.size);
+            return trial_fail(
+                err, TRIAL_STORAGE, "an event id's row is %zu bytes long", bytes.size);
         }
         memcpy(&event->position, bytes.data, sizeof event->position);
         code = store_get_record(e->store, event->position, &bytes, err);
@@ -183,8 +185,11 @@ static trial_code check_expectation(
     trial_code code;
 
     if (subject.size == 0 || subject.size > TRIAL_SUBJECT_BYTES_MAX) {
-        code = trial_fail_rule_as(
-            err, TRIAL_RULE_BAD_RANGE, TRIAL_INVALID, "'expect' names a subject of %u bytes", subject.size);
+        code = trial_fail_rule_as(err,
+                                  TRIAL_RULE_BAD_RANGE,
+                                  TRIAL_INVALID,
+                                  "'expect' names a subject of %u bytes",
+                                  subject.size);
         (void)trial_fail_field(err, "expect");
         return code;
     }
@@ -195,12 +200,13 @@ static trial_code check_expectation(
     if (code != TRIAL_OK || head.revision == expected) {
         return code;
     }
-    code = trial_fail(err,
-                      TRIAL_CONFLICT,
-                      "'%.*s' is at revision %llu, not %llu as expected; read it again and decide anew",
-                      TRIAL_TEXT_ARGS(subject),
-                      (unsigned long long)head.revision,
-                      (unsigned long long)expected);
+    code = trial_fail(
+        err,
+        TRIAL_CONFLICT,
+        "'%.*s' is at revision %llu, not %llu as expected; read it again and decide anew",
+        TRIAL_TEXT_ARGS(subject),
+        (unsigned long long)head.revision,
+        (unsigned long long)expected);
     err->revision = (int64_t)head.revision;
     err->position = (int64_t)head.last;
     for (uint32_t i = 0; i < in->count; i++) {
@@ -211,7 +217,8 @@ static trial_code check_expectation(
     return code;
 }
 
-static trial_code check_expectations(engine *e, const intake *in, trial_bytes expect, trial_error *err)
+static trial_code
+check_expectations(engine *e, const intake *in, trial_bytes expect, trial_error *err)
 {
     pack_reader reader = pack_reader_of(expect);
     uint32_t count = expect.data == NULL ? 0 : pack_map(&reader);
@@ -265,17 +272,14 @@ static void warn(engine *e, intake *in, uint32_t index, rules_findings before, r
                         warning,
                         "rule",
                         trial_value_word(&e->request, trial_rule_name(after.items[i].rule)));
-        trial_value_set(&e->request,
-                        warning,
-                        "message",
-                        trial_value_text(&e->request, after.items[i].message));
+        trial_value_set(
+            &e->request, warning, "message", trial_value_text(&e->request, after.items[i].message));
         trial_value_push(&e->request, in->warnings, warning);
     }
 }
 
 /* Judge the event and fold it into its subject's state. */
-static trial_code
-judge(engine *e, intake *in, uint32_t index, uint64_t previous, trial_error *err)
+static trial_code judge(engine *e, intake *in, uint32_t index, uint64_t previous, trial_error *err)
 {
     const trial_event *event = &in->events[index].arrival.event;
     trial_date day = trial_date_of(event->time);
@@ -359,10 +363,8 @@ static trial_code add_events(engine *e, intake *in, trial_error *err)
     return TRIAL_OK;
 }
 
-static trial_code decide(engine *e,
-                         const struct trial_request_append *request,
-                         intake *in,
-                         trial_error *err)
+static trial_code
+decide(engine *e, const struct trial_request_append *request, intake *in, trial_error *err)
 {
     trial_code code = read_events(e, request->events, in, err);
 

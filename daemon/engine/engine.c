@@ -28,11 +28,12 @@ static trial_code load_log_row(engine *e, trial_error *err)
         code = log_row_read(bytes, &e->log, err);
     }
     if (code == TRIAL_OK && e->log.tree.size != store_committed(e->store)) {
-        return trial_fail(err,
-                          TRIAL_STORAGE,
-                          "the log holds %llu events but its tree %llu; restore the store from a backup",
-                          (unsigned long long)store_committed(e->store),
-                          (unsigned long long)e->log.tree.size);
+        return trial_fail(
+            err,
+            TRIAL_STORAGE,
+            "the log holds %llu events but its tree %llu; restore the store from a backup",
+            (unsigned long long)store_committed(e->store),
+            (unsigned long long)e->log.tree.size);
     }
     return code;
 }

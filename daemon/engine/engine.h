@@ -1,11 +1,11 @@
-/* engine.h - the writer: decides appends, derives every row from them, and hands them to the store. One
- * thread calls it. A turn is a function of the store, the requests and the time given. */
+/* engine.h - the writer: decides appends, derives every row from them, and hands them to the store.
+ * One thread calls it. A turn is a function of the store, the requests and the time given. */
 #ifndef ENGINE_H
 #define ENGINE_H
 
-#include "keys.h"
 #include "fold.h"
 #include "frame.h"
+#include "keys.h"
 
 typedef struct engine engine;
 
@@ -19,7 +19,8 @@ typedef struct engine_settings {
 /** Fills `bytes` with random bytes; never fails. */
 typedef void engine_random(void *bytes, size_t size);
 
-/** An event that a turn added: for subscribers and the feed. Spans live until engine_turn_done(). */
+/** An event that a turn added: for subscribers and the feed. Spans live until engine_turn_done().
+ */
 typedef struct engine_added {
     proto_record record;
     trial_text programmes[2]; /* it belongs to; absent where not */
@@ -45,7 +46,8 @@ void engine_turn_begin(engine *e, int64_t now_ns);
 /**
  * Decide one append and add its events, all or none.
  *
- * answer  gets the response frame to be sent once engine_turn_flush() has come back with OK; appended to.
+ * answer  gets the response frame to be sent once engine_turn_flush() has come back with OK;
+ * appended to.
  *
  * Fails with STORAGE only: the process must leave. A refusal is an answer.
  */
@@ -55,7 +57,8 @@ TRIAL_MUST_USE trial_code engine_append(engine *e,
                                         pack_writer *answer,
                                         trial_error *err);
 
-/** Put the turn on disk, one flush, if it added anything. After a failure nothing may be acknowledged. */
+/** Put the turn on disk, one flush, if it added anything. After a failure nothing may be
+ * acknowledged. */
 TRIAL_MUST_USE trial_code engine_turn_flush(engine *e, trial_error *err);
 
 /** What the turn added, in order. */
@@ -70,8 +73,9 @@ void engine_root(const engine *e, uint8_t *ret_root);
 store *engine_store(const engine *e);
 
 /**
- * Swap rebuilt rows in: fold what came after `folded` into them, then replace the tables' rows of these
- * kinds. The store must be idle (store_commit_all()). ret_position: where the tables stand now.
+ * Swap rebuilt rows in: fold what came after `folded` into them, then replace the tables' rows of
+ * these kinds. The store must be idle (store_commit_all()). ret_position: where the tables stand
+ * now.
  */
 struct scratch;
 TRIAL_MUST_USE trial_code engine_swap(engine *e,

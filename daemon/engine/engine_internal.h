@@ -8,13 +8,13 @@ struct engine {
     store *store;
     engine_settings settings;
     engine_random *random;
-    fold_rows rows;         /* over the store, as the writer sees it */
-    log_row log;            /* the tree and clock of all that was appended */
-    trial_instant now;      /* of this turn */
-    bool has_unflushed;     /* the turn appended something */
-    trial_arena turn;       /* lives until engine_turn_done() */
-    trial_arena request;    /* lives for one request or one recovered record */
-    engine_added *added;    /* in the turn's arena */
+    fold_rows rows;      /* over the store, as the writer sees it */
+    log_row log;         /* the tree and clock of all that was appended */
+    trial_instant now;   /* of this turn */
+    bool has_unflushed;  /* the turn appended something */
+    trial_arena turn;    /* lives until engine_turn_done() */
+    trial_arena request; /* lives for one request or one recovered record */
+    engine_added *added; /* in the turn's arena */
     uint32_t added_count;
     uint32_t added_room;
 };
@@ -49,7 +49,9 @@ TRIAL_MUST_USE trial_code writer_note(engine *e,
                                       trial_error *err);
 
 /** The head row of a subject; all zero where there is none. Borrowed until the next store call. */
-TRIAL_MUST_USE trial_code
-writer_head(engine *e, trial_text subject, head_row *ret_head, trial_error *err);
+TRIAL_MUST_USE trial_code writer_head(engine *e,
+                                      trial_text subject,
+                                      head_row *ret_head,
+                                      trial_error *err);
 
 #endif

@@ -85,8 +85,13 @@ trial_code fold_begin(fold_step *step,
     *step = (fold_step){ .rows = rows, .arena = arena, .event = event, .previous = previous };
     code = fold_load(rows, event->kind, fold_state_id(event), arena, &step->state, err);
     if (code == TRIAL_OK && event->type == TRIAL_EVENT_CORRECTION_ISSUED) {
-        code = history_find_corrected(
-            rows, previous, &event->as.correction_issued, event->source, arena, &step->correction, err);
+        code = history_find_corrected(rows,
+                                      previous,
+                                      &event->as.correction_issued,
+                                      event->source,
+                                      arena,
+                                      &step->correction,
+                                      err);
     }
     return code;
 }

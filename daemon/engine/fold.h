@@ -1,5 +1,6 @@
-/* fold.h - one event after the other into the states of subjects, wherever these are kept. The same code
- * folds for the writer, for `as_of` and for a rebuild, so there is one meaning of every event. */
+/* fold.h - one event after the other into the states of subjects, wherever these are kept. The same
+ * code folds for the writer, for `as_of` and for a rebuild, so there is one meaning of every event.
+ */
 #ifndef ENGINE_FOLD_H
 #define ENGINE_FOLD_H
 
@@ -19,13 +20,16 @@ typedef struct fold_rows {
     trial_code (*get)(
         void *context, trial_kind kind, trial_text id, trial_bytes *ret_state, trial_error *err);
     trial_code (*put)(void *context, const trial_state *state, trial_bytes bytes, trial_error *err);
-    trial_code (*record)(
-        void *context, uint64_t position, trial_bytes *ret_record, trial_error *err);
+    trial_code (*record)(void *context,
+                         uint64_t position,
+                         trial_bytes *ret_record,
+                         trial_error *err);
     bool (*is_in)(void *context, const proto_record *record);
     bool (*has_exemption)(void *context, trial_text exemption_id);
 } fold_rows;
 
-/** The id a state is kept under: what follows the slash, or the whole subject for kinds without a state. */
+/** The id a state is kept under: what follows the slash, or the whole subject for kinds without a
+ * state. */
 trial_text fold_state_id(const trial_event *event);
 
 /** Load a state, cleared where there is none. Lists live in the arena, text in copies there. */
@@ -37,8 +41,9 @@ TRIAL_MUST_USE trial_code fold_load(const fold_rows *rows,
                                     trial_error *err);
 
 /** Encode a state and put it. */
-TRIAL_MUST_USE trial_code
-fold_save(const fold_rows *rows, const trial_state *state, trial_error *err);
+TRIAL_MUST_USE trial_code fold_save(const fold_rows *rows,
+                                    const trial_state *state,
+                                    trial_error *err);
 
 /** An event on its way into the fold, with all that was looked up for it. */
 typedef struct fold_step {
@@ -67,7 +72,8 @@ TRIAL_MUST_USE trial_code fold_decide(fold_step *step, trial_error *err);
 TRIAL_MUST_USE trial_code fold_apply(fold_step *step, trial_error *err);
 
 /**
- * Begin, apply and save in one. `is_judged` notes an event that the rules refuse now as a breach (rebuild).
+ * Begin, apply and save in one. `is_judged` notes an event that the rules refuse now as a breach
+ * (rebuild).
  */
 TRIAL_MUST_USE trial_code fold_event(const fold_rows *rows,
                                      const proto_record *record,

@@ -1,5 +1,5 @@
-/* history.c - see history.h. Walks a subject's records back along their chain; corrections are rare and
- * histories short, so nothing of this is kept between two of them. */
+/* history.c - see history.h. Walks a subject's records back along their chain; corrections are rare
+ * and histories short, so nothing of this is kept between two of them. */
 #include "history.h"
 
 /* One event of the subject, as recorded and as it stands now. */
@@ -16,7 +16,8 @@ struct history {
     uint32_t count;
 };
 
-/* The positions of the chain that ends at `last`, newest first, as far as the fold takes them in. */
+/* The positions of the chain that ends at `last`, newest first, as far as the fold takes them in.
+ */
 static trial_code walk_back(const fold_rows *rows,
                             uint64_t last,
                             trial_arena *arena,
@@ -47,7 +48,8 @@ static trial_code walk_back(const fold_rows *rows,
             items = trial_arena_grow(arena, items, count, (size_t)room * 2, sizeof *items);
             room *= 2;
         }
-        items[count++] = (struct told){ .record = record, .data = record.data, .before = record.data };
+        items[count++] =
+            (struct told){ .record = record, .data = record.data, .before = record.data };
     }
     for (uint32_t i = 0; i < count / 2; i++) {
         struct told swapped = items[i];
@@ -59,7 +61,8 @@ static trial_code walk_back(const fold_rows *rows,
     return TRIAL_OK;
 }
 
-/* The event a correction names among the first `count`: under its own source first, else the one there is. */
+/* The event a correction names among the first `count`: under its own source first, else the one
+ * there is. */
 static struct told *
 find_named(const struct history *history, uint32_t count, trial_text id, trial_text source)
 {
@@ -112,7 +115,8 @@ static trial_code load(const fold_rows *rows,
 
         code = proto_record_event(&told->record, arena, &told->recorded, err);
         if (code == TRIAL_OK && told->recorded.type == TRIAL_EVENT_CORRECTION_ISSUED) {
-            correct(ret_history, i, &told->recorded.as.correction_issued, told->recorded.source, arena);
+            correct(
+                ret_history, i, &told->recorded.as.correction_issued, told->recorded.source, arena);
         }
     }
     for (uint32_t i = 0; code == TRIAL_OK && i < ret_history->count; i++) {
@@ -195,8 +199,7 @@ static trial_code tell(struct telling *telling,
                        trial_error *err)
 {
     trial_event *event = trial_arena_take(telling->step.arena, sizeof *event);
-    trial_code code =
-        proto_record_event_with(&told->record, data, telling->step.arena, event, err);
+    trial_code code = proto_record_event_with(&told->record, data, telling->step.arena, event, err);
 
     telling->is_refused = false;
     if (code != TRIAL_OK || event->type == TRIAL_EVENT_CORRECTION_ISSUED) {
@@ -205,9 +208,8 @@ static trial_code tell(struct telling *telling,
     telling->step.event = event;
     telling->step.previous = is_first ? 0 : told->record.previous;
     telling->refusal = TRIAL_ERROR_NONE;
-    telling->is_refused =
-        rules_shape(event, &telling->refusal) != TRIAL_OK ||
-        fold_decide(&telling->step, &telling->refusal) != TRIAL_OK;
+    telling->is_refused = rules_shape(event, &telling->refusal) != TRIAL_OK ||
+                          fold_decide(&telling->step, &telling->refusal) != TRIAL_OK;
     if (telling->step.failed != TRIAL_OK) {
         *err = telling->step.why;
         return telling->step.failed;

@@ -14,8 +14,9 @@ TRIAL_MUST_USE trial_code history_find_corrected(const fold_rows *rows,
                                                  trial_error *err);
 
 /**
- * Fold the history behind step->event into step->state anew, with the new value in the old one's place.
- * Breaches stay; what the rules refuse now and did not before the correction is added to them.
+ * Fold the history behind step->event into step->state anew, with the new value in the old one's
+ * place. Breaches stay; what the rules refuse now and did not before the correction is added to
+ * them.
  */
 TRIAL_MUST_USE trial_code history_fold_again(fold_step *step, trial_error *err);
 

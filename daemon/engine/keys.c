@@ -103,7 +103,8 @@ void key_link_prefix(key_relation relation, trial_text named, trial_kind kind, r
     add_byte(ret_key, (char)('a' + (int)kind));
 }
 
-void key_link(key_relation relation, trial_text named, trial_kind kind, trial_text id, row_key *ret_key)
+void key_link(
+    key_relation relation, trial_text named, trial_kind kind, trial_text id, row_key *ret_key)
 {
     key_link_prefix(relation, named, kind, ret_key);
     add_text(ret_key, id);

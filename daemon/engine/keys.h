@@ -1,4 +1,5 @@
-/* keys.h - how the rows of the store's tables are keyed, and the two rows with a form of their own. */
+/* keys.h - how the rows of the store's tables are keyed, and the two rows with a form of their own.
+ */
 #ifndef ENGINE_KEYS_H
 #define ENGINE_KEYS_H
 
@@ -58,8 +59,7 @@ typedef struct head_row {
 #define HEAD_ROW_BYTES_MAX (24 + TRIAL_SUBJECT_BYTES_MAX)
 size_t head_row_write(const head_row *head, uint8_t *bytes); /* HEAD_ROW_BYTES_MAX of room */
 /** Fails with STORAGE where it is none. The programme points into the bytes. */
-TRIAL_MUST_USE trial_code
-head_row_read(trial_bytes bytes, head_row *ret_head, trial_error *err);
+TRIAL_MUST_USE trial_code head_row_read(trial_bytes bytes, head_row *ret_head, trial_error *err);
 
 /** STORE_META: where the log's tree and clock stand. */
 #define LOG_ROW_KEY "log"

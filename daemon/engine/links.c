@@ -20,7 +20,8 @@ trial_text links_programme(const trial_state *state)
     return (trial_text){ 0 };
 }
 
-static void visit_codes(const trial_state *state, trial_texts codes, links_visit *visit, void *context)
+static void
+visit_codes(const trial_state *state, trial_texts codes, links_visit *visit, void *context)
 {
     row_key link;
 

@@ -1,5 +1,5 @@
-/* moment.c - see moment.h. Now is read from the tables; any other moment is folded, lazily and only as far
- * as the question reaches: one programme's events where it names one, else the log. */
+/* moment.c - see moment.h. Now is read from the tables; any other moment is folded, lazily and only
+ * as far as the question reaches: one programme's events where it names one, else the log. */
 #include "moment.h"
 
 #include "links.h"
@@ -62,8 +62,8 @@ read_moment(trial_text text, const char *field, trial_instant *ret_instant, tria
     return code;
 }
 
-trial_code moment_choose(
-    trial_text as_of, trial_bytes known_at, moment_choice *ret_choice, trial_error *err)
+trial_code
+moment_choose(trial_text as_of, trial_bytes known_at, moment_choice *ret_choice, trial_error *err)
 {
     pack_reader reader = pack_reader_of(known_at);
     trial_code code = TRIAL_OK;
@@ -227,8 +227,7 @@ static bool same_choice(const moment_choice *a, const moment_choice *b)
 }
 
 /* The states of this choice and programme, folded when they are first asked for. */
-static trial_code
-get_fold(moment *m, trial_text programme, scratch **ret_states, trial_error *err)
+static trial_code get_fold(moment *m, trial_text programme, scratch **ret_states, trial_error *err)
 {
     struct ground *ground = m->ground;
     struct folding folding = { .ground = ground, .choice = &m->choice, .err = err };
@@ -241,10 +240,9 @@ get_fold(moment *m, trial_text programme, scratch **ret_states, trial_error *err
     }
     if (fold == NULL) {
         fold = trial_arena_take(&ground->arena, sizeof *fold);
-        *fold = (struct folded){ ground->folds,
-                                 trial_arena_text(&ground->arena, programme),
-                                 m->choice,
-                                 scratch_new() };
+        *fold = (struct folded){
+            ground->folds, trial_arena_text(&ground->arena, programme), m->choice, scratch_new()
+        };
         ground->folds = fold;
         folding.rows = scratch_rows(fold->states, record_of_read, &folding);
         scratch_limit(fold->states, is_chosen);
@@ -306,8 +304,7 @@ static bool show(struct walk *walk, trial_text id, trial_bytes bytes)
     if (walk->code != TRIAL_OK) {
         return false;
     }
-    if ((walk->programme.size == 0 ||
-         trial_text_equal(links_programme(&state), walk->programme)) &&
+    if ((walk->programme.size == 0 || trial_text_equal(links_programme(&state), walk->programme)) &&
         (walk->municipality.size == 0 || links_has_municipality(&state, walk->municipality))) {
         goes_on = walk->visit(walk->visitor, &state);
     }
@@ -330,8 +327,8 @@ static bool show_linked(void *context, trial_bytes key_bytes, trial_bytes value)
 
     (void)value;
     key_state(walk->kind, id, &k);
-    walk->code = store_read_get(
-        walk->m->ground->read, STORE_STATE, key_span(&k), &state, walk->err);
+    walk->code =
+        store_read_get(walk->m->ground->read, STORE_STATE, key_span(&k), &state, walk->err);
     if (walk->code != TRIAL_OK || state.data == NULL) {
         return walk->code == TRIAL_OK;
     }
@@ -425,17 +422,16 @@ static trial_code of_municipality(void *context,
                          .visit = visit,
                          .visitor = visitor,
                          .err = err };
-    trial_code result = moment_is_now(&walk.m->choice)
-                            ? walk_now(&walk, KEY_OF_MUNICIPALITY, code)
-                            : walk_folded(&walk);
+    trial_code result = moment_is_now(&walk.m->choice) ? walk_now(&walk, KEY_OF_MUNICIPALITY, code)
+                                                       : walk_folded(&walk);
 
     trial_arena_done(&walk.arena);
     return result;
 }
 
 /* The programme a subject belongs to, by its head row: what a folded look-up has to fold. */
-static trial_code programme_of(
-    moment *m, trial_kind kind, trial_text id, trial_text *ret_programme, trial_error *err)
+static trial_code
+programme_of(moment *m, trial_kind kind, trial_text id, trial_text *ret_programme, trial_error *err)
 {
     trial_bytes bytes = { 0 };
     head_row head;
@@ -450,11 +446,8 @@ static trial_code programme_of(
     if (!has_programme(kind)) {
         return TRIAL_OK;
     }
-    k.size = (size_t)snprintf((char *)k.bytes,
-                              sizeof k.bytes,
-                              "%s/%.*s",
-                              trial_kind_word(kind),
-                              TRIAL_TEXT_ARGS(id));
+    k.size = (size_t)snprintf(
+        (char *)k.bytes, sizeof k.bytes, "%s/%.*s", trial_kind_word(kind), TRIAL_TEXT_ARGS(id));
     code = store_read_get(m->ground->read, STORE_SUBJECT, key_span(&k), &bytes, err);
     if (code != TRIAL_OK || bytes.data == NULL) {
         return code;
@@ -464,8 +457,8 @@ static trial_code programme_of(
     return code;
 }
 
-static trial_code find_state(
-    moment *m, trial_kind kind, trial_text id, trial_bytes *ret_bytes, trial_error *err)
+static trial_code
+find_state(moment *m, trial_kind kind, trial_text id, trial_bytes *ret_bytes, trial_error *err)
 {
     scratch *states = NULL;
     trial_text programme;
@@ -486,11 +479,8 @@ static trial_code find_state(
     return code;
 }
 
-static trial_code find(void *context,
-                       trial_kind kind,
-                       trial_text id,
-                       const trial_state **ret_state,
-                       trial_error *err)
+static trial_code
+find(void *context, trial_kind kind, trial_text id, const trial_state **ret_state, trial_error *err)
 {
     moment *m = context;
     trial_bytes bytes = { 0 };

@@ -1,4 +1,5 @@
-/* moment.h - the states of one moment, as the views ask for them: now, or as of and as known at a time. */
+/* moment.h - the states of one moment, as the views ask for them: now, or as of and as known at a
+ * time. */
 #ifndef ENGINE_MOMENT_H
 #define ENGINE_MOMENT_H
 
@@ -7,17 +8,19 @@
 
 /** Which events a moment rests on. */
 typedef struct moment_choice {
-    trial_instant as_of;      /* events that had happened by then; NONE: all */
-    trial_instant known_at;   /* events the log knew by then; NONE: all */
-    uint64_t known_position;  /* events up to this position; 0: all */
+    trial_instant as_of;     /* events that had happened by then; NONE: all */
+    trial_instant known_at;  /* events the log knew by then; NONE: all */
+    uint64_t known_position; /* events up to this position; 0: all */
 } moment_choice;
 
 /**
- * Read `as_of` and `known_at` as they stand in a request: a DATE takes in its whole day, an instant is
- * inclusive, an integer is a position. Absent ones give NONE. Fails with INVALID.
+ * Read `as_of` and `known_at` as they stand in a request: a DATE takes in its whole day, an instant
+ * is inclusive, an integer is a position. Absent ones give NONE. Fails with INVALID.
  */
-TRIAL_MUST_USE trial_code moment_choose(
-    trial_text as_of, trial_bytes known_at, moment_choice *ret_choice, trial_error *err);
+TRIAL_MUST_USE trial_code moment_choose(trial_text as_of,
+                                        trial_bytes known_at,
+                                        moment_choice *ret_choice,
+                                        trial_error *err);
 
 /** Does the choice leave nothing out? Then the tables of now answer. */
 bool moment_is_now(const moment_choice *choice);

@@ -1,10 +1,11 @@
-/* page.c - pages of events: by position, by subject along its chain, by programme along its list. */
+/* page.c - pages of events: by position, by subject along its chain, by programme along its list.
+ */
 #include "answers.h"
 
 #include <stdlib.h>
 
-/* A walk is given a new snapshot after so many records, so that none is held long (freed pages of LMDB
- * wait for the oldest snapshot). */
+/* A walk is given a new snapshot after so many records, so that none is held long (freed pages of
+ * LMDB wait for the oldest snapshot). */
 #define RECORDS_PER_SNAPSHOT 10000u
 
 trial_code answers_filter_check(const answers_filter *filter, trial_error *err)
@@ -73,9 +74,9 @@ struct paging {
     uint32_t limit;
     uint32_t bytes;
     uint32_t walked;
-    bool is_full;      /* the page has all it may have; page->next is set */
+    bool is_full; /* the page has all it may have; page->next is set */
     bool wants_renewal;
-    uint64_t reached;  /* last position looked at */
+    uint64_t reached; /* last position looked at */
     trial_code code;
     trial_error *err;
 };
@@ -124,8 +125,7 @@ static bool visit(void *context, trial_bytes key, trial_bytes value)
 }
 
 /* Walk the log itself, renewing the snapshot now and then. */
-static trial_code
-page_by_position(struct paging *paging, uint64_t from, bool is_backwards)
+static trial_code page_by_position(struct paging *paging, uint64_t from, bool is_backwards)
 {
     trial_code code = TRIAL_OK;
 
@@ -172,8 +172,7 @@ static trial_code take_positions(struct paging *paging, const struct positions *
 {
     for (size_t i = 0; i < positions->count; i++) {
         trial_bytes bytes = { 0 };
-        trial_code code =
-            store_read_record(paging->read, positions->items[i], &bytes, paging->err);
+        trial_code code = store_read_record(paging->read, positions->items[i], &bytes, paging->err);
 
         if (code != TRIAL_OK) {
             return code;
@@ -289,12 +288,9 @@ trial_code answers_page_read(store *s,
                              answers_page *ret_page,
                              trial_error *err)
 {
-    struct paging paging = { .store = s,
-                             .filter = filter,
-                             .page = ret_page,
-                             .limit = limit,
-                             .bytes = bytes,
-                             .err = err };
+    struct paging paging = {
+        .store = s, .filter = filter, .page = ret_page, .limit = limit, .bytes = bytes, .err = err
+    };
     trial_code code = store_read_begin(s, &paging.read, &paging.committed, err);
 
     *ret_page = (answers_page){ .head = paging.committed };

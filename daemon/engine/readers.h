@@ -1,5 +1,6 @@
-/* readers.h - the threads that answer from snapshots, so that nobody who reads delays who publishes. Jobs
- * go in and come back finished; the loop and the threads share nothing else but the store. */
+/* readers.h - the threads that answer from snapshots, so that nobody who reads delays who
+ * publishes. Jobs go in and come back finished; the loop and the threads share nothing else but the
+ * store. */
 #ifndef ENGINE_READERS_H
 #define ENGINE_READERS_H
 

@@ -106,8 +106,7 @@ static void note_granted(scratch *s, trial_text id)
     HASH_ADD_KEYPTR(hh, s->granted, granted->id, granted->size, granted);
 }
 
-static trial_code
-put(void *context, const trial_state *state, trial_bytes bytes, trial_error *err)
+static trial_code put(void *context, const trial_state *state, trial_bytes bytes, trial_error *err)
 {
     scratch *s = context;
     struct row *row;

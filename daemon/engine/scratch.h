@@ -1,4 +1,5 @@
-/* scratch.h - states in memory: where `as_of`, `known_at` and a rebuild fold to. One thread uses it. */
+/* scratch.h - states in memory: where `as_of`, `known_at` and a rebuild fold to. One thread uses
+ * it. */
 #ifndef ENGINE_SCRATCH_H
 #define ENGINE_SCRATCH_H
 
@@ -7,8 +8,8 @@
 typedef struct scratch scratch;
 
 /** Reads a record by position for a fold over a scratch; as fold_rows.record. */
-typedef trial_code scratch_record(
-    void *context, uint64_t position, trial_bytes *ret_record, trial_error *err);
+typedef trial_code
+scratch_record(void *context, uint64_t position, trial_bytes *ret_record, trial_error *err);
 
 scratch *scratch_new(void); /* given; scratch_done() */
 void scratch_done(scratch *s);
@@ -16,7 +17,8 @@ void scratch_done(scratch *s);
 /** Rows that keep their states here and read records through `record` with its `context`. */
 fold_rows scratch_rows(scratch *s, scratch_record *record, void *context);
 
-/** Limit what the fold takes in, for corrections: as fold_rows.is_in, with the context of the record. */
+/** Limit what the fold takes in, for corrections: as fold_rows.is_in, with the context of the
+ * record. */
 void scratch_limit(scratch *s, bool (*is_in)(void *context, const proto_record *record));
 
 /** The encoded state of a subject; data == NULL: none. Borrowed until the next put. */

@@ -3,10 +3,11 @@
 
 #include <stdlib.h>
 
-/* The newest events, kept in memory while anybody is subscribed: who is not further behind than this is
- * served without a look at the disk. */
+/* The newest events, kept in memory while anybody is subscribed: who is not further behind than
+ * this is served without a look at the disk. */
 #define RING_EVENTS_MAX 8192u
 #define RING_BYTES_MAX ((size_t)16 * 1024 * 1024)
+#define RETRY_MS 20u                  /* a peer that takes nothing is tried again so much later */
 #define NOTIFICATION_FRAME_BYTES 256u /* what a notification has beside its events */
 
 /* One event of the ring; its spans point behind it. */
@@ -26,7 +27,8 @@ struct subscription {
     bool waits_for_page;
     uint64_t position; /* the next one to look at */
     uint64_t credit;
-    uint64_t heard_ms; /* when it was last sent anything */
+    uint64_t heard_ms;      /* when it was last sent anything */
+    uint64_t not_before_ms; /* its peer took nothing: when to try again */
     answers_filter filter;
     trial_arena arena; /* of the filter */
     size_t peer_size;
@@ -129,8 +131,7 @@ static answers_filter copy_filter(const answers_filter *filter, trial_arena *are
 
     copy.subject = trial_arena_text(arena, filter->subject);
     copy.programme = trial_arena_text(arena, filter->programme);
-    copy.types.items =
-        trial_arena_take(arena, filter->types.count * sizeof *copy.types.items);
+    copy.types.items = trial_arena_take(arena, filter->types.count * sizeof *copy.types.items);
     for (uint32_t i = 0; i < filter->types.count; i++) {
         copy.types.items[i] = trial_arena_text(arena, filter->types.items[i]);
     }
@@ -266,8 +267,8 @@ void subscribers_add(subscribers *s, const engine_added *added, uint32_t count)
 {
     for (uint32_t i = 0; s->count > 0 && i < count; i++) {
         const proto_record *record = &added[i].record;
-        size_t size = record->event.size + added[i].programmes[0].size +
-                      added[i].programmes[1].size;
+        size_t size =
+            record->event.size + added[i].programmes[0].size + added[i].programmes[1].size;
         struct kept *kept = trial_memory(sizeof *kept + size);
         uint8_t *at = kept->bytes;
 
@@ -276,7 +277,8 @@ void subscribers_add(subscribers *s, const engine_added *added, uint32_t count)
         memcpy(at, record->event.data, record->event.size);
         /* The filter looks at type and subject, which lie inside the event. */
         kept->record.event.data = at;
-        kept->record.type.at = (const char *)at + (record->type.at - (const char *)record->event.data);
+        kept->record.type.at =
+            (const char *)at + (record->type.at - (const char *)record->event.data);
         kept->record.subject.at =
             (const char *)at + (record->subject.at - (const char *)record->event.data);
         at += record->event.size;
@@ -287,8 +289,8 @@ void subscribers_add(subscribers *s, const engine_added *added, uint32_t count)
             }
             at += added[i].programmes[k].size;
         }
-        while (s->ring_count > 0 && (s->ring_count == RING_EVENTS_MAX ||
-                                     s->ring_bytes + size > RING_BYTES_MAX)) {
+        while (s->ring_count > 0 &&
+               (s->ring_count == RING_EVENTS_MAX || s->ring_bytes + size > RING_BYTES_MAX)) {
             forget_oldest(s);
         }
         if (s->ring_count == 0) {
@@ -324,6 +326,8 @@ static bool send_frame(subscribers *s, struct subscription *sub, uint64_t now_ms
     }
     if (sent == SUBSCRIBERS_SENT) {
         sub->heard_ms = now_ms;
+    } else {
+        sub->not_before_ms = now_ms + RETRY_MS;
     }
     return sent == SUBSCRIBERS_SENT;
 }
@@ -352,8 +356,8 @@ static bool send_events(subscribers *s,
     return true;
 }
 
-static bool
-send_word(subscribers *s, struct subscription *sub, const char *word, uint64_t head, uint64_t now_ms)
+static bool send_word(
+    subscribers *s, struct subscription *sub, const char *word, uint64_t head, uint64_t now_ms)
 {
     pack_writer_reset(&s->frame);
     proto_put_notification(&s->frame, word);
@@ -422,18 +426,20 @@ static void pump_one(subscribers *s, struct subscription *sub, uint64_t head, ui
 void subscribers_pump(subscribers *s, uint64_t head, uint64_t now_ms)
 {
     for (struct subscription *sub = s->first; sub != NULL; sub = sub->next) {
-        pump_one(s, sub, head, now_ms);
+        if (now_ms >= sub->not_before_ms) {
+            pump_one(s, sub, head, now_ms);
+        }
     }
     sweep(s);
 }
 
-readers_job *subscribers_next_page(subscribers *s, uint64_t head)
+readers_job *subscribers_next_page(subscribers *s, uint64_t head, uint64_t now_ms)
 {
     for (struct subscription *sub = s->first; sub != NULL; sub = sub->next) {
         readers_job *job;
 
         if (sub->is_gone || sub->waits_for_page || sub->credit == 0 || sub->position > head ||
-            is_in_ring(s, sub->position)) {
+            now_ms < sub->not_before_ms || is_in_ring(s, sub->position)) {
             continue;
         }
         sub->waits_for_page = true;
@@ -460,6 +466,7 @@ void subscribers_take_page(subscribers *s, const readers_job *job, uint64_t now_
     }
     sub->waits_for_page = false;
     if (sub->is_gone || job->code != TRIAL_OK) {
+        sub->not_before_ms = now_ms + RETRY_MS;
         return; /* a page that failed is asked for again */
     }
     if (page->count > 0 &&
@@ -472,4 +479,14 @@ void subscribers_take_page(subscribers *s, const readers_job *job, uint64_t now_
 uint32_t subscribers_count(const subscribers *s)
 {
     return s->count;
+}
+
+bool subscribers_are_held(const subscribers *s)
+{
+    for (const struct subscription *sub = s->first; sub != NULL; sub = sub->next) {
+        if (sub->not_before_ms > sub->heard_ms) {
+            return true;
+        }
+    }
+    return false;
 }

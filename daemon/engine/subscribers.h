@@ -1,5 +1,5 @@
-/* subscribers.h - who is sent events as they come. At the tail from memory, behind it from pages that
- * readers fetch; never dropped, never waited for. Belongs to the loop's thread. */
+/* subscribers.h - who is sent events as they come. At the tail from memory, behind it from pages
+ * that readers fetch; never dropped, never waited for. Belongs to the loop's thread. */
 #ifndef ENGINE_SUBSCRIBERS_H
 #define ENGINE_SUBSCRIBERS_H
 
@@ -47,11 +47,14 @@ void subscribers_add(subscribers *s, const engine_added *added, uint32_t count);
 void subscribers_pump(subscribers *s, uint64_t head, uint64_t now_ms);
 
 /** A page that somebody behind waits for, as a job; NULL where there is none. */
-readers_job *subscribers_next_page(subscribers *s, uint64_t head);
+readers_job *subscribers_next_page(subscribers *s, uint64_t head, uint64_t now_ms);
 
 /** A page has come. */
 void subscribers_take_page(subscribers *s, const readers_job *job, uint64_t now_ms);
 
 uint32_t subscribers_count(const subscribers *s);
+
+/** Does anybody wait for its peer to take more? Then pump again soon. */
+bool subscribers_are_held(const subscribers *s);
 
 #endif

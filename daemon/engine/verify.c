@@ -15,8 +15,8 @@ struct reading {
     uint32_t in_slice;
     trial_arena arena;
     proto_tree tree;
-    uint64_t bad;          /* first bad position, 0: none */
-    uint64_t earlier_size; /* of the earlier log */
+    uint64_t bad;                           /* first bad position, 0: none */
+    uint64_t earlier_size;                  /* of the earlier log */
     uint8_t earlier_root[TRIAL_HASH_BYTES]; /* as recomputed */
     scratch *into;
     trial_code code;
@@ -229,11 +229,8 @@ static bool fold_visited(void *context, trial_bytes key, trial_bytes value)
            !reading->progress->is_stopped;
 }
 
-trial_code answers_refold(store *s,
-                          scratch *into,
-                          answers_progress *progress,
-                          uint64_t *ret_folded,
-                          trial_error *err)
+trial_code answers_refold(
+    store *s, scratch *into, answers_progress *progress, uint64_t *ret_folded, trial_error *err)
 {
     struct reading reading = {
         .store = s, .progress = progress, .next = 1, .into = into, .err = err

@@ -1,4 +1,5 @@
-/* writer.c - the writer's own rows: states, heads, ids and lists, as they stand in front of the disk. */
+/* writer.c - the writer's own rows: states, heads, ids and lists, as they stand in front of the
+ * disk. */
 #include "engine_internal.h"
 #include "links.h"
 
@@ -134,7 +135,8 @@ trial_code writer_note(engine *e,
     }
     if (head.revision == 0) {
         head.first = record->position;
-        head.programme = may_be_programme(record->programme) ? record->programme : (trial_text){ 0 };
+        head.programme =
+            may_be_programme(record->programme) ? record->programme : (trial_text){ 0 };
     }
     head.revision = record->revision;
     head.last = record->position;

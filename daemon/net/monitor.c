@@ -14,8 +14,7 @@ trial_code monitor_open(net *n, trial_error *err)
         return net_fail(err, "watching connections");
     }
     n->monitor = zmq_socket(n->context, ZMQ_PAIR);
-    if (n->monitor == NULL ||
-        zmq_setsockopt(n->monitor, ZMQ_LINGER, &linger, sizeof linger) != 0 ||
+    if (n->monitor == NULL || zmq_setsockopt(n->monitor, ZMQ_LINGER, &linger, sizeof linger) != 0 ||
         zmq_connect(n->monitor, MONITOR_ENDPOINT) != 0) {
         return net_fail(err, "watching connections");
     }

@@ -1,5 +1,5 @@
-/* net.h - the sockets of the daemon: one ROUTER for requests, one XPUB for the feed. The only room of the
- * daemon that knows ZeroMQ. One thread calls it. Nothing here ever waits for a peer. */
+/* net.h - the sockets of the daemon: one ROUTER for requests, one XPUB for the feed. The only room
+ * of the daemon that knows ZeroMQ. One thread calls it. Nothing here ever waits for a peer. */
 #ifndef NET_H
 #define NET_H
 
@@ -26,8 +26,7 @@ typedef struct net_settings {
  *            BUSY     the address is in use.
  *            STORAGE  anything else; err->system_errno says what.
  */
-TRIAL_MUST_USE trial_code
-net_open(const net_settings *settings, net **ret_net, trial_error *err);
+TRIAL_MUST_USE trial_code net_open(const net_settings *settings, net **ret_net, trial_error *err);
 
 /** Send what can be sent within half a second and close. NULL is fine. */
 void net_close(net *n);
@@ -65,7 +64,8 @@ typedef struct net_watch {
     bool is_ready;
 } net_watch;
 
-/** Wait until a request is there, a descriptor is readable or `timeout_ms` has passed (-1: no bound). */
+/** Wait until a request is there, a descriptor is readable or `timeout_ms` has passed (-1: no
+ * bound). */
 void net_wait(net *n, net_watch *watches, uint32_t count, long timeout_ms);
 
 uint32_t net_peers(const net *n);   /* connected now */

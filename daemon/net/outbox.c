@@ -1,5 +1,6 @@
-/* outbox.c - answers that a slow peer has not taken yet. ROUTER says nothing when a pipe has room again,
- * so the loop asks now and then; a peer whose queue is full loses what comes after, and that is counted. */
+/* outbox.c - answers that a slow peer has not taken yet. ROUTER says nothing when a pipe has room
+ * again, so the loop asks now and then; a peer whose queue is full loses what comes after, and that
+ * is counted. */
 #include "net_internal.h"
 
 #include <stdlib.h>

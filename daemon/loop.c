@@ -1,0 +1,307 @@
+/* loop.c - see loop.h. The one thread that decides and appends; everything it does fits between two
+ * waits. */
+#include "loop.h"
+
+#include "host.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+
+#define QUEUED_RETRY_MS 10   /* answers that slow peers have not taken are tried again so often */
+#define COMMIT_RETRY_MS 1000 /* a commit that found no space is tried again so often */
+#define BEAT_MS 1000
+#define STATUS_MS 1000
+
+enum { WATCH_SIGNALS, WATCH_COMMIT, WATCH_READERS, WATCH_COUNT };
+
+static trial_code fail(loop *l, trial_code code, const trial_error *err)
+{
+    l->failure = *err;
+    return code;
+}
+
+static void send_replies(loop *l)
+{
+    trial_bytes out = pack_written(&l->out);
+
+    for (uint32_t i = 0; i < l->reply_count; i++) {
+        const reply *r = &l->replies[i];
+
+        /* A peer that is gone resends and is answered as a repeat. */
+        (void)net_send(l->net,
+                       (trial_bytes){ r->peer, r->peer_size },
+                       r->is_delimited,
+                       (trial_bytes){ out.data + r->begin, r->size },
+                       true);
+    }
+    l->reply_count = 0;
+    pack_writer_reset(&l->out);
+}
+
+/* Publish a turn's events: frame 0 the topic, frame 1 a notification of one event. */
+static void publish(loop *l, const engine_added *added, uint32_t count)
+{
+    pack_writer frame = { 0 };
+    char topic[TRIAL_TYPE_BYTES_MAX + TRIAL_SUBJECT_BYTES_MAX + 2];
+
+    for (uint32_t i = 0; i < count; i++) {
+        const proto_record *record = &added[i].record;
+        int size = snprintf(topic,
+                            sizeof topic,
+                            "%.*s %.*s",
+                            TRIAL_TEXT_ARGS(record->type),
+                            TRIAL_TEXT_ARGS(record->subject));
+
+        pack_writer_reset(&frame);
+        proto_put_notification(&frame, "events");
+        pack_put_map(&frame, 2);
+        pack_put_word(&frame, "events");
+        pack_put_list(&frame, 1);
+        pack_put_raw(&frame, record->event);
+        pack_put_word(&frame, "head");
+        pack_put_unsigned(&frame, store_flushed(l->store));
+        net_publish(l->net, (trial_text){ topic, (uint32_t)size }, pack_written(&frame));
+    }
+    pack_writer_done(&frame);
+}
+
+/* Put the turn on disk, then answer, then publish: in that order and no other. */
+static trial_code finish_turn(loop *l)
+{
+    trial_error err = TRIAL_ERROR_NONE;
+    const engine_added *added;
+    uint32_t count;
+    trial_code code = engine_turn_flush(l->engine, &err);
+
+    if (code != TRIAL_OK) {
+        (void)trial_fail_while(&err, "putting a turn on disk; nothing of it was acknowledged");
+        return fail(l, TRIAL_STORAGE, &err);
+    }
+    requests_answer_questions(l);
+    send_replies(l);
+    added = engine_turn_added(l->engine, &count);
+    if (count > 0) {
+        l->appended_ms = host_monotonic_ms();
+        publish(l, added, count);
+        subscribers_add(l->subscribers, added, count);
+    }
+    engine_turn_done(l->engine);
+    return TRIAL_OK;
+}
+
+/* Gather what has arrived, up to the bounds of a turn, and decide it. */
+static trial_code run_turn(loop *l)
+{
+    net_message message;
+    uint64_t bytes = 0;
+    uint32_t count = 0;
+    trial_code code = TRIAL_OK;
+
+    engine_turn_begin(l->engine, (int64_t)host_now_ns());
+    while (code == TRIAL_OK && count < l->config->turn_requests && bytes < l->config->turn_bytes &&
+           net_receive(l->net, &message)) {
+        bytes += message.payload.size;
+        count++;
+        code = requests_take(l, &message);
+    }
+    if (code != TRIAL_OK) {
+        return code;
+    }
+    return count == 0 ? TRIAL_OK : finish_turn(l);
+}
+
+static bool is_level(const loop *l)
+{
+    return store_committed(l->store) == store_flushed(l->store);
+}
+
+/* Bring LMDB level when somebody waits for it, when enough has come, or after a quiet moment. */
+static void commit_when_due(loop *l, uint64_t now_ms)
+{
+    bool is_quiet = now_ms - l->appended_ms >= l->config->commit_ms;
+
+    if (is_level(l) || (l->is_refusing && now_ms < l->retry_ms)) {
+        return;
+    }
+    if (l->waiting != NULL || l->is_refusing || is_quiet || store_commit_is_due(l->store)) {
+        store_commit_begin(l->store);
+    }
+}
+
+static trial_code end_commit(loop *l, uint64_t now_ms)
+{
+    trial_error err = TRIAL_ERROR_NONE;
+    trial_code code = store_commit_end(l->store, &err);
+
+    if (code == TRIAL_OK) {
+        if (l->is_refusing) {
+            host_log(HOST_NOTICE, "there is space again: the tables are brought level");
+        }
+        l->is_refusing = false;
+        return TRIAL_OK;
+    }
+    if (code == TRIAL_NO_SPACE) {
+        if (!l->is_refusing) {
+            host_log(HOST_ERROR,
+                     "the tables cannot be brought level: %s; make space, nothing is lost",
+                     err.text);
+        }
+        l->is_refusing = true;
+        l->retry_ms = now_ms + COMMIT_RETRY_MS;
+        return TRIAL_OK;
+    }
+    (void)trial_fail_while(&err, "bringing the tables level");
+    return fail(l, TRIAL_STORAGE, &err);
+}
+
+/* Hand over the jobs whose snapshot holds what they need. While the disk is full they are given
+ * what there is: their answers name the position they rest on. */
+static void release_waiting(loop *l)
+{
+    readers_job **link = &l->waiting;
+
+    while (*link != NULL) {
+        readers_job *job = *link;
+
+        if (job->needs <= store_committed(l->store) || l->is_refusing) {
+            *link = job->next;
+            readers_give(l->readers, job);
+        } else {
+            link = &job->next;
+        }
+    }
+}
+
+static void ask_for_pages(loop *l, uint64_t now_ms)
+{
+    readers_job *job;
+
+    while ((job = subscribers_next_page(l->subscribers, store_flushed(l->store), now_ms)) != NULL) {
+        job->next = l->waiting;
+        l->waiting = job;
+    }
+}
+
+static trial_code take_finished(loop *l)
+{
+    readers_job *job;
+    trial_code code = TRIAL_OK;
+
+    while (code == TRIAL_OK && (job = readers_take(l->readers)) != NULL) {
+        code = requests_finish(l, job);
+    }
+    return code;
+}
+
+static void beat(loop *l, uint64_t now_ms)
+{
+    pack_writer frame = { 0 };
+
+    l->beat_ms = now_ms + BEAT_MS;
+    proto_put_notification(&frame, "heartbeat");
+    pack_put_map(&frame, 1);
+    pack_put_word(&frame, "head");
+    pack_put_unsigned(&frame, store_flushed(l->store));
+    net_publish(l->net, TRIAL_TEXT("heartbeat"), pack_written(&frame));
+    pack_writer_done(&frame);
+}
+
+/* What is done by the clock: heartbeats, the watchdog, the status line. */
+static void tick(loop *l, uint64_t now_ms)
+{
+    uint64_t head = store_flushed(l->store);
+
+    if (now_ms >= l->beat_ms) {
+        beat(l, now_ms);
+    }
+    if (host_watchdog_us() != 0 && now_ms >= l->alive_ms) {
+        host_notify_alive();
+        l->alive_ms = now_ms + host_watchdog_us() / 4000; /* four times as often as it must be */
+    }
+    if (now_ms >= l->status_ms && head != l->told_head) {
+        host_notify_status("position %" PRIu64 ", %" PRIu32 " peers%s",
+                           head,
+                           net_peers(l->net),
+                           l->is_refusing ? "; the disk is full, appends are refused" : "");
+        l->told_head = head;
+        l->status_ms = now_ms + STATUS_MS;
+    }
+}
+
+static void take_signals(loop *l)
+{
+    for (int signal = host_signals_read(l->signals); signal != 0;
+         signal = host_signals_read(l->signals)) {
+        if (signal == SIGHUP) {
+            host_log(HOST_NOTICE, "settings are read at start only; restart to change them");
+        } else {
+            l->is_leaving = true;
+        }
+    }
+}
+
+/* How long the loop may sleep: till the next thing due by the clock. */
+static long sleep_ms(loop *l, uint64_t now_ms)
+{
+    uint64_t until = l->beat_ms;
+
+    if (host_watchdog_us() != 0 && l->alive_ms < until) {
+        until = l->alive_ms;
+    }
+    if (!is_level(l) && l->appended_ms + l->config->commit_ms < until) {
+        until = l->is_refusing ? l->retry_ms : l->appended_ms + l->config->commit_ms;
+    }
+    if (net_send_queued(l->net) || subscribers_are_held(l->subscribers)) {
+        until = until < now_ms + QUEUED_RETRY_MS ? until : now_ms + QUEUED_RETRY_MS;
+    }
+    return until <= now_ms ? 1 : (long)(until - now_ms);
+}
+
+/* One round: what woke the loop, a turn, and what follows from them. */
+static trial_code run_round(loop *l)
+{
+    uint64_t now_ms = host_monotonic_ms();
+    net_watch watches[WATCH_COUNT] = {
+        [WATCH_SIGNALS] = { l->signals, false },
+        [WATCH_COMMIT] = { store_commit_fd(l->store), false },
+        [WATCH_READERS] = { readers_fd(l->readers), false },
+    };
+    trial_code code = TRIAL_OK;
+
+    net_wait(l->net, watches, WATCH_COUNT, sleep_ms(l, now_ms));
+    now_ms = host_monotonic_ms();
+    if (watches[WATCH_SIGNALS].is_ready) {
+        take_signals(l);
+    }
+    if (watches[WATCH_COMMIT].is_ready) {
+        code = end_commit(l, now_ms);
+    }
+    if (code == TRIAL_OK) {
+        code = run_turn(l);
+    }
+    if (code == TRIAL_OK && watches[WATCH_READERS].is_ready) {
+        code = take_finished(l);
+    }
+    if (code != TRIAL_OK) {
+        return code;
+    }
+    subscribers_pump(l->subscribers, store_flushed(l->store), now_ms);
+    ask_for_pages(l, now_ms);
+    release_waiting(l);
+    commit_when_due(l, now_ms);
+    tick(l, now_ms);
+    return TRIAL_OK;
+}
+
+trial_code loop_run(loop *l)
+{
+    trial_code code = TRIAL_OK;
+
+    l->started_ms = host_monotonic_ms();
+    l->appended_ms = l->started_ms;
+    while (code == TRIAL_OK && !l->is_leaving) {
+        code = run_round(l);
+    }
+    return code;
+}

@@ -1,0 +1,73 @@
+/* loop.h - the daemon's one loop: wait, gather a turn, decide it, flush it, answer, publish. */
+#ifndef LOOP_H
+#define LOOP_H
+
+#include "config.h"
+#include "engine.h"
+#include "net.h"
+#include "readers.h"
+#include "subscribers.h"
+
+/** One answer of a turn; its frame lies in loop.out. */
+typedef struct reply {
+    uint8_t peer[NET_PEER_BYTES_MAX];
+    size_t peer_size;
+    bool is_delimited;
+    size_t begin;
+    size_t size;
+} reply;
+
+/** A question about the daemon itself: answered when the turn is on disk. */
+typedef struct question {
+    uint8_t peer[NET_PEER_BYTES_MAX];
+    size_t peer_size;
+    bool is_delimited;
+    trial_method method;
+    uint32_t msgid;
+} question;
+
+typedef struct loop {
+    const struct config *config;
+    store *store;
+    engine *engine;
+    net *net;
+    readers *readers;
+    subscribers *subscribers;
+    proto_frame_limits limits;
+    int signals;
+    uint64_t started_ms;
+    /* the turn */
+    reply *replies; /* turn_requests of them */
+    uint32_t reply_count;
+    question *questions; /* turn_requests of them */
+    uint32_t question_count;
+    pack_writer out;
+    trial_arena arena; /* of one request */
+    /* what waits for a commit */
+    readers_job *waiting;
+    bool is_refusing;     /* LMDB could not commit for want of space */
+    uint64_t retry_ms;    /* when to try that commit again */
+    uint64_t appended_ms; /* when the last turn added anything */
+    /* clocks */
+    uint64_t beat_ms;   /* when the feed's next heartbeat is due */
+    uint64_t alive_ms;  /* when the watchdog is fed next */
+    uint64_t status_ms; /* when STATUS= may be told next */
+    uint64_t told_head; /* what it told */
+    bool is_leaving;
+    trial_error failure; /* why the loop ended by itself */
+} loop;
+
+/** Serve until told to stop: TRIAL_OK, or why it could not go on (loop.failure). */
+TRIAL_MUST_USE trial_code loop_run(loop *l);
+
+/** Take one message in: append its answer to the turn, or start what answers it later. (requests.c)
+ */
+TRIAL_MUST_USE trial_code requests_take(loop *l, const net_message *message);
+
+/** Answer what asked about the daemon itself, now that the turn is on disk. (requests.c) */
+void requests_answer_questions(loop *l);
+
+/** A job has come back from its thread: answer it. (requests.c) */
+TRIAL_MUST_USE trial_code requests_finish(loop *l, readers_job *job);
+
+#endif

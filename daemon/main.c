@@ -1,0 +1,230 @@
+/* main.c - open what the daemon needs, in order; run the loop; close it again. Only here errors are
+ * printed. */
+#include "host.h"
+#include "loop.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+extern char **environ;
+
+/* Exit statuses beside those of config_exit_status(). */
+enum {
+    EXIT_STORE_FAILED = 74,  /* the disk failed */
+    EXIT_STORE_IN_USE = 75,  /* another daemon holds the store */
+    EXIT_STORE_REFUSED = 78, /* configuration or store refused */
+};
+
+static int exit_status_of_store(trial_code code)
+{
+    switch (code) {
+    case TRIAL_BUSY:
+        return EXIT_STORE_IN_USE;
+    case TRIAL_INVALID:
+        return EXIT_STORE_REFUSED;
+    case TRIAL_STORAGE:
+    case TRIAL_NO_SPACE:
+        return EXIT_STORE_FAILED;
+    case TRIAL_OK:
+    case TRIAL_MALFORMED:
+    case TRIAL_UNKNOWN_TYPE:
+    case TRIAL_REFUSED:
+    case TRIAL_CONFLICT:
+    case TRIAL_DUPLICATE_CONFLICT:
+    case TRIAL_NOT_FOUND:
+    case TRIAL_TOO_LARGE:
+    case TRIAL_UNAUTHORISED:
+    case TRIAL_UNSUPPORTED:
+    case TRIAL_CODE_COUNT:
+        break;
+    }
+    return EXIT_FAILURE;
+}
+
+static int leave(int status, const trial_error *err)
+{
+    host_log(HOST_ERROR, "%s", err->text);
+    return status;
+}
+
+/* Open the store and fold what its journal holds. */
+static int open_store(loop *l, trial_error *err)
+{
+    const struct config *config = l->config;
+    const store_settings settings = { .path = config->store,
+                                      .map_bytes = config->map_bytes,
+                                      .journal_bytes = config->journal_bytes,
+                                      .commit_events = config->commit_events,
+                                      .reserve_bytes = config->reserve_bytes };
+    const engine_settings limits = { .request_events = config->request_events,
+                                     .request_bytes = (uint32_t)config->request_bytes,
+                                     .event_bytes = (uint32_t)config->event_bytes,
+                                     .event_depth = config->event_depth };
+    uint64_t recovered = 0;
+    bool is_new = false;
+    trial_code code = store_open(&settings, &l->store, &is_new, err);
+
+    if (code != TRIAL_OK) {
+        return leave(exit_status_of_store(code), err);
+    }
+    if (is_new) {
+        host_log(
+            HOST_NOTICE, "made a new store in '%s', log %s", config->store, store_name(l->store));
+    }
+    code = engine_open(l->store, &limits, host_random, &l->engine, &recovered, err);
+    if (code != TRIAL_OK) {
+        (void)trial_fail_while(err, "opening the log in '%s'", config->store);
+        return leave(EXIT_STORE_REFUSED, err);
+    }
+    if (recovered > 0) {
+        host_log(
+            HOST_NOTICE, "took in %llu events from the journal", (unsigned long long)recovered);
+    }
+    return EXIT_SUCCESS;
+}
+
+static int open_sockets(loop *l, trial_error *err)
+{
+    const struct config *config = l->config;
+    const char *listen[CONFIG_ENDPOINTS_MAX];
+    const net_settings settings = { .listen = listen,
+                                    .listen_count = config->listen.count,
+                                    .feed = config->feed,
+                                    .message_bytes = config->request_bytes,
+                                    .peer_queue = config->peer_queue,
+                                    .feed_queue = config->feed_queue };
+    trial_code code;
+
+    for (uint32_t i = 0; i < config->listen.count; i++) {
+        listen[i] = config->listen.items[i];
+    }
+    code = net_open(&settings, &l->net, err);
+    if (code == TRIAL_INVALID) {
+        return leave(EXIT_STORE_REFUSED, err);
+    }
+    return code == TRIAL_OK ? EXIT_SUCCESS : leave(EXIT_FAILURE, err);
+}
+
+static subscribers_sent
+send_to_subscriber(void *context, trial_bytes peer, bool is_delimited, trial_bytes frame)
+{
+    loop *l = context;
+
+    switch (net_send(l->net, peer, is_delimited, frame, false)) {
+    case NET_SENT:
+    case NET_QUEUED:
+        return SUBSCRIBERS_SENT;
+    case NET_FULL:
+        return SUBSCRIBERS_FULL;
+    case NET_GONE:
+        break;
+    }
+    return SUBSCRIBERS_GONE;
+}
+
+static int open_rest(loop *l, trial_error *err)
+{
+    const struct config *config = l->config;
+    const answers_settings settings = { .request_bytes = (uint32_t)config->request_bytes };
+
+    l->limits = (proto_frame_limits){ .request_bytes = (uint32_t)config->request_bytes,
+                                      .request_events = config->request_events,
+                                      .event_depth = config->event_depth };
+    l->replies = trial_memory(config->turn_requests * sizeof *l->replies);
+    l->questions = trial_memory(config->turn_requests * sizeof *l->questions);
+    l->subscribers = subscribers_new((uint32_t)config->request_bytes, send_to_subscriber, l);
+    if (readers_start(l->store, &settings, config->readers, &l->readers, err) != TRIAL_OK) {
+        return leave(EXIT_FAILURE, err);
+    }
+    return EXIT_SUCCESS;
+}
+
+/* What is acknowledged is on disk: leaving at once loses nothing. */
+static void leave_at_once(int signal)
+{
+    (void)signal;
+    _exit(EXIT_SUCCESS);
+}
+
+/* From here on the process ends within shutdown_ms, whatever still holds it. */
+static void bound_the_end(const struct config *config)
+{
+    struct itimerval timer = { .it_value = { .tv_sec = config->shutdown_ms / 1000,
+                                             .tv_usec = config->shutdown_ms % 1000 * 1000 } };
+
+    (void)signal(SIGALRM, leave_at_once); /* valid signal, valid timer: these cannot fail */
+    (void)setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+static void close_all(loop *l)
+{
+    readers_stop(l->readers);
+    while (l->waiting != NULL) {
+        readers_job *job = l->waiting;
+
+        l->waiting = job->next;
+        readers_job_done(job);
+    }
+    subscribers_done(l->subscribers);
+    net_close(l->net);
+    engine_close(l->engine);
+    store_close(l->store);
+    pack_writer_done(&l->out);
+    trial_arena_done(&l->arena);
+    free(l->replies);
+    free(l->questions);
+}
+
+static int serve(loop *l)
+{
+    trial_code code;
+
+    host_notify_ready();
+    host_notify_status("position %llu", (unsigned long long)store_flushed(l->store));
+    code = loop_run(l);
+    host_notify_stopping();
+    if (code == TRIAL_OK) {
+        bound_the_end(l->config);
+        return EXIT_SUCCESS;
+    }
+    host_log(HOST_ERROR, "%s", l->failure.text);
+    _exit(EXIT_STORE_FAILED); /* a store that failed is not asked to close: the next start looks at
+                                 it */
+}
+
+int main(int argc, char **argv)
+{
+    static struct config config; /* tens of kilobytes: not for the stack */
+    static loop l;
+    trial_error err = TRIAL_ERROR_NONE;
+    trial_code code = config_read(argc, argv, environ, &config, &err);
+    int status;
+
+    if (code != TRIAL_OK) {
+        return leave(config_exit_status(code), &err);
+    }
+    if (config.is_answered) {
+        return EXIT_SUCCESS;
+    }
+    l.config = &config;
+    l.failure = TRIAL_ERROR_NONE;
+    l.signals = host_signals_open(&err);
+    if (l.signals < 0) {
+        return leave(EXIT_FAILURE, &err);
+    }
+    status = open_store(&l, &err);
+    if (status == EXIT_SUCCESS) {
+        status = open_sockets(&l, &err);
+    }
+    if (status == EXIT_SUCCESS) {
+        status = open_rest(&l, &err);
+    }
+    if (status == EXIT_SUCCESS) {
+        status = serve(&l);
+    }
+    close_all(&l);
+    return status;
+}

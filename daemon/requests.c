@@ -1,0 +1,427 @@
+/* requests.c - one handler a row of requests.def: what is answered in the turn, after it, or by a
+ * reader. */
+#include "loop.h"
+
+#include "host.h"
+#include "version.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+typedef trial_code handler(loop *l,
+                           const net_message *message,
+                           const proto_frame *frame,
+                           const trial_request *request);
+
+#define REQUEST(lower, UPPER, name, doc, result, ...) static handler on_##lower;
+#include "trial/requests.def"
+
+static handler *const handlers[TRIAL_METHOD_COUNT] = {
+#define REQUEST(lower, UPPER, name, doc, result, ...) [TRIAL_METHOD_##UPPER] = on_##lower,
+#include "trial/requests.def"
+};
+
+/* Begin an answer of this turn; whatever is written to l->out until end_reply() is its frame. */
+static reply *begin_reply(loop *l, trial_bytes peer, bool is_delimited)
+{
+    reply *r = &l->replies[l->reply_count++];
+
+    r->peer_size = peer.size;
+    memcpy(r->peer, peer.data, peer.size);
+    r->is_delimited = is_delimited;
+    r->begin = l->out.size;
+    return r;
+}
+
+static void end_reply(loop *l, reply *r)
+{
+    r->size = l->out.size - r->begin;
+}
+
+static void
+answer_error(loop *l, const net_message *message, uint32_t msgid, const trial_error *err)
+{
+    reply *r = begin_reply(l, message->peer, message->is_delimited);
+
+    proto_put_error(&l->out, msgid, err);
+    end_reply(l, r);
+}
+
+/* Ask again when the turn is on disk. */
+static trial_code ask_later(loop *l, const net_message *message, const trial_request *request)
+{
+    question *q = &l->questions[l->question_count++];
+
+    q->peer_size = message->peer.size;
+    memcpy(q->peer, message->peer.data, message->peer.size);
+    q->is_delimited = message->is_delimited;
+    q->method = request->method;
+    q->msgid = request->msgid;
+    return TRIAL_OK;
+}
+
+static trial_code on_hello(loop *l,
+                           const net_message *message,
+                           const proto_frame *frame,
+                           const trial_request *request)
+{
+    const struct trial_request_hello *hello = &request->as.hello;
+    trial_error err = TRIAL_ERROR_NONE;
+
+    (void)frame;
+    if (hello->protocol.is_set && hello->protocol.value != TRIAL_PROTOCOL_VERSION) {
+        (void)trial_fail(&err,
+                         TRIAL_UNSUPPORTED,
+                         "this daemon speaks protocol %d, not %lld",
+                         TRIAL_PROTOCOL_VERSION,
+                         (long long)hello->protocol.value);
+        answer_error(l, message, request->msgid, &err);
+        return TRIAL_OK;
+    }
+    return ask_later(l, message, request);
+}
+
+static trial_code on_status(loop *l,
+                            const net_message *message,
+                            const proto_frame *frame,
+                            const trial_request *request)
+{
+    (void)frame;
+    return ask_later(l, message, request);
+}
+
+static trial_code on_append(loop *l,
+                            const net_message *message,
+                            const proto_frame *frame,
+                            const trial_request *request)
+{
+    reply *r = begin_reply(l, message->peer, message->is_delimited);
+    trial_code code =
+        engine_append(l->engine, request->msgid, &request->as.append, &l->out, &l->failure);
+
+    (void)frame;
+    end_reply(l, r);
+    return code;
+}
+
+/* Make a job of a request: the frame is copied, for it goes with this turn, and read again. */
+static trial_code
+give_job(loop *l, readers_kind kind, const net_message *message, const trial_request *request)
+{
+    readers_job *job = readers_job_new();
+    uint8_t *copy = trial_memory(message->payload.size);
+    trial_error err = TRIAL_ERROR_NONE;
+    proto_frame again;
+
+    memcpy(copy, message->payload.data, message->payload.size);
+    job->kind = kind;
+    job->frame = (trial_bytes){ copy, message->payload.size };
+    job->peer_size = message->peer.size;
+    memcpy(job->peer, message->peer.data, message->peer.size);
+    job->is_delimited = message->is_delimited;
+    job->needs = store_flushed(l->store); /* what is acknowledged is readable at once */
+    job->today = trial_date_of((trial_instant)host_now_ns());
+    if (proto_frame_read(job->frame, &l->limits, &again, &err) != TRIAL_OK ||
+        proto_request_read(&again, &job->arena, &job->request, &err) != TRIAL_OK) {
+        trial_panic(__FILE__, __LINE__, "a request that was read once is not read again");
+    }
+    TRIAL_ASSERT(job->request.msgid == request->msgid);
+    job->next = l->waiting;
+    l->waiting = job;
+    return TRIAL_OK;
+}
+
+static trial_code
+on_read(loop *l, const net_message *message, const proto_frame *frame, const trial_request *request)
+{
+    (void)frame;
+    return give_job(l, READERS_REQUEST, message, request);
+}
+
+static trial_code on_query(loop *l,
+                           const net_message *message,
+                           const proto_frame *frame,
+                           const trial_request *request)
+{
+    (void)frame;
+    return give_job(l, READERS_REQUEST, message, request);
+}
+
+static trial_code on_verify(loop *l,
+                            const net_message *message,
+                            const proto_frame *frame,
+                            const trial_request *request)
+{
+    (void)frame;
+    return give_job(l, READERS_LONG, message, request);
+}
+
+static trial_code on_rebuild(loop *l,
+                             const net_message *message,
+                             const proto_frame *frame,
+                             const trial_request *request)
+{
+    trial_text view = request->as.rebuild.view;
+    trial_error err = TRIAL_ERROR_NONE;
+
+    (void)frame;
+    if (trial_text_is_set(view) && views_named(view) == VIEWS_COUNT) {
+        (void)trial_fail(&err, TRIAL_NOT_FOUND, "there is no view '%.*s'", TRIAL_TEXT_ARGS(view));
+        answer_error(l, message, request->msgid, &err);
+        return TRIAL_OK;
+    }
+    return give_job(l, READERS_LONG, message, request);
+}
+
+static trial_code on_subscribe(loop *l,
+                               const net_message *message,
+                               const proto_frame *frame,
+                               const trial_request *request)
+{
+    trial_error err = TRIAL_ERROR_NONE;
+    uint64_t id = 0;
+    reply *r;
+    trial_code code = subscribers_open(l->subscribers,
+                                       message->peer,
+                                       message->is_delimited,
+                                       &request->as.subscribe,
+                                       store_flushed(l->store),
+                                       host_monotonic_ms(),
+                                       &id,
+                                       &err);
+
+    (void)frame;
+    if (code != TRIAL_OK) {
+        answer_error(l, message, request->msgid, &err);
+        return TRIAL_OK;
+    }
+    r = begin_reply(l, message->peer, message->is_delimited);
+    proto_put_result(&l->out, request->msgid);
+    pack_put_map(&l->out, 1);
+    pack_put_word(&l->out, "subscription");
+    pack_put_unsigned(&l->out, id);
+    end_reply(l, r);
+    return TRIAL_OK;
+}
+
+static void take_notification(loop *l, const net_message *message, const proto_frame *frame)
+{
+    if (trial_text_is(frame->method, "credit")) {
+        subscribers_credit(l->subscribers, message->peer, frame->params);
+    } else if (trial_text_is(frame->method, "unsubscribe")) {
+        subscribers_unsubscribe(l->subscribers, message->peer, frame->params);
+    }
+    /* Another notification is of a later protocol: it asks for no answer and gets none. */
+}
+
+trial_code requests_take(loop *l, const net_message *message)
+{
+    trial_error err = TRIAL_ERROR_NONE;
+    proto_frame frame = { 0 };
+    trial_request request;
+    trial_code code;
+
+    if (message->peer.size > NET_PEER_BYTES_MAX) {
+        return TRIAL_OK; /* libzmq bounds routing ids itself */
+    }
+    if (message->is_whole) {
+        code = proto_frame_read(message->payload, &l->limits, &frame, &err);
+    } else {
+        code = trial_fail(&err, TRIAL_MALFORMED, "a message is one frame of MessagePack-RPC");
+    }
+    if (code == TRIAL_OK && frame.kind == PROTO_NOTIFICATION) {
+        take_notification(l, message, &frame);
+        return TRIAL_OK;
+    }
+    if (code == TRIAL_OK && frame.kind == PROTO_RESPONSE) {
+        frame.msgid = 0;
+        code = trial_fail(&err, TRIAL_MALFORMED, "a response came where only requests are taken");
+    }
+    if (code == TRIAL_OK) {
+        code = proto_request_read(&frame, &l->arena, &request, &err);
+    }
+    if (code != TRIAL_OK) {
+        answer_error(l, message, frame.msgid, &err);
+        code = TRIAL_OK;
+    } else {
+        code = handlers[request.method](l, message, &frame, &request);
+    }
+    trial_arena_reset(&l->arena);
+    return code;
+}
+
+static void put_store_facts(loop *l)
+{
+    store_facts facts = { 0 };
+    trial_error err = TRIAL_ERROR_NONE;
+
+    if (store_look(l->store, &facts, &err) != TRIAL_OK) {
+        host_log(HOST_WARNING, "looking at the store: %s", err.text);
+    }
+    pack_put_map(&l->out, 2);
+    pack_put_word(&l->out, "journal");
+    pack_put_map(&l->out, 3);
+    pack_put_word(&l->out, "bytes");
+    pack_put_unsigned(&l->out, facts.journal_bytes);
+    pack_put_word(&l->out, "position");
+    pack_put_unsigned(&l->out, store_flushed(l->store));
+    pack_put_word(&l->out, "used");
+    pack_put_unsigned(&l->out, facts.journal_used_bytes);
+    pack_put_word(&l->out, "lmdb");
+    pack_put_map(&l->out, 4);
+    pack_put_word(&l->out, "bytes");
+    pack_put_unsigned(&l->out, facts.lmdb_bytes);
+    pack_put_word(&l->out, "free");
+    pack_put_unsigned(&l->out, facts.free_bytes);
+    pack_put_word(&l->out, "position");
+    pack_put_unsigned(&l->out, store_committed(l->store));
+    pack_put_word(&l->out, "refusing");
+    pack_put_truth(&l->out, l->is_refusing || facts.is_refusing);
+}
+
+static void put_views(loop *l, views_view only, uint64_t position)
+{
+    trial_arena scratch = { 0 };
+    trial_value *views = trial_value_map(&scratch);
+
+    for (views_view view = 0; view < VIEWS_COUNT; view++) {
+        if (only == VIEWS_COUNT || only == view) {
+            trial_value_set(
+                &scratch, views, views_name(view), trial_value_unsigned(&scratch, position));
+        }
+    }
+    pack_put_value(&l->out, views, &scratch);
+    trial_arena_done(&scratch);
+}
+
+static void put_work(loop *l)
+{
+    uint64_t done;
+    uint64_t total;
+
+    readers_progress(l->readers, &done, &total);
+    pack_put_map(&l->out, 2);
+    pack_put_word(&l->out, "done");
+    pack_put_unsigned(&l->out, done);
+    pack_put_word(&l->out, "total");
+    pack_put_unsigned(&l->out, total);
+}
+
+static void answer_status(loop *l, uint32_t msgid)
+{
+    uint8_t root[TRIAL_HASH_BYTES];
+    char hex[TRIAL_HASH_BYTES * 2 + 1];
+
+    engine_root(l->engine, root);
+    for (size_t i = 0; i < TRIAL_HASH_BYTES; i++) {
+        (void)snprintf(hex + i * 2, 3, "%02x", root[i]);
+    }
+    proto_put_result(&l->out, msgid);
+    pack_put_map(&l->out, 10);
+    pack_put_word(&l->out, "head");
+    pack_put_unsigned(&l->out, store_flushed(l->store));
+    pack_put_word(&l->out, "log");
+    pack_put_word(&l->out, store_name(l->store));
+    pack_put_word(&l->out, "peers");
+    pack_put_unsigned(&l->out, net_peers(l->net));
+    pack_put_word(&l->out, "root");
+    pack_put_word(&l->out, hex);
+    pack_put_word(&l->out, "stores");
+    put_store_facts(l);
+    pack_put_word(&l->out, "subscriptions");
+    pack_put_unsigned(&l->out, subscribers_count(l->subscribers));
+    pack_put_word(&l->out, "uptime");
+    pack_put_unsigned(&l->out, (host_monotonic_ms() - l->started_ms) / 1000);
+    pack_put_word(&l->out, "version");
+    pack_put_word(&l->out, TRIALD_VERSION);
+    pack_put_word(&l->out, "views");
+    put_views(l, VIEWS_COUNT, store_flushed(l->store));
+    pack_put_word(&l->out, "work");
+    put_work(l);
+}
+
+static void answer_hello(loop *l, uint32_t msgid)
+{
+    proto_put_result(&l->out, msgid);
+    pack_put_map(&l->out, 4);
+    pack_put_word(&l->out, "head");
+    pack_put_unsigned(&l->out, store_flushed(l->store));
+    pack_put_word(&l->out, "log");
+    pack_put_word(&l->out, store_name(l->store));
+    pack_put_word(&l->out, "protocol");
+    pack_put_unsigned(&l->out, TRIAL_PROTOCOL_VERSION);
+    pack_put_word(&l->out, "server");
+    pack_put_word(&l->out, "triald " TRIALD_VERSION);
+}
+
+void requests_answer_questions(loop *l)
+{
+    for (uint32_t i = 0; i < l->question_count; i++) {
+        const question *q = &l->questions[i];
+        reply *r = begin_reply(l, (trial_bytes){ q->peer, q->peer_size }, q->is_delimited);
+
+        if (q->method == TRIAL_METHOD_STATUS) {
+            answer_status(l, q->msgid);
+        } else {
+            answer_hello(l, q->msgid);
+        }
+        end_reply(l, r);
+    }
+    l->question_count = 0;
+}
+
+/* Swap rebuilt rows in and say where the views stand now. */
+static trial_code finish_rebuild(loop *l, readers_job *job)
+{
+    trial_text view = job->request.as.rebuild.view;
+    views_view only = trial_text_is_set(view) ? views_named(view) : VIEWS_COUNT;
+    uint32_t kinds = only == VIEWS_COUNT ? UINT32_MAX : views_kinds(only);
+    uint64_t position = 0;
+    trial_code code = job->code;
+
+    if (code == TRIAL_OK) {
+        code = store_commit_all(l->store, &job->err);
+    }
+    if (code == TRIAL_OK) {
+        code = engine_swap(l->engine, job->rebuilt, job->folded, kinds, &position, &job->err);
+    }
+    pack_writer_reset(&l->out);
+    if (code != TRIAL_OK) {
+        proto_put_error(&l->out, job->request.msgid, &job->err);
+    } else {
+        proto_put_result(&l->out, job->request.msgid);
+        pack_put_map(&l->out, 1);
+        pack_put_word(&l->out, "views");
+        put_views(l, only, position);
+    }
+    (void)net_send(l->net,
+                   (trial_bytes){ job->peer, job->peer_size },
+                   job->is_delimited,
+                   pack_written(&l->out),
+                   true);
+    pack_writer_reset(&l->out);
+    if (code == TRIAL_STORAGE) {
+        l->failure = job->err;
+        return code;
+    }
+    return TRIAL_OK;
+}
+
+trial_code requests_finish(loop *l, readers_job *job)
+{
+    trial_code code = TRIAL_OK;
+
+    if (job->kind == READERS_PAGE) {
+        subscribers_take_page(l->subscribers, job, host_monotonic_ms());
+    } else if (job->kind == READERS_LONG && job->request.method == TRIAL_METHOD_REBUILD) {
+        code = finish_rebuild(l, job);
+    } else {
+        (void)net_send(l->net,
+                       (trial_bytes){ job->peer, job->peer_size },
+                       job->is_delimited,
+                       pack_written(&job->answer),
+                       true);
+    }
+    readers_job_done(job);
+    return code;
+}
