@@ -3,7 +3,6 @@
 #include "loop.h"
 
 #include "host.h"
-#include "version.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -281,17 +280,17 @@ static void put_store_facts(loop *l)
 
 static void put_views(loop *l, views_view only, uint64_t position)
 {
-    trial_arena scratch = { 0 };
-    trial_value *views = trial_value_map(&scratch);
+    trial_arena arena = { 0 };
+    trial_value *views = trial_value_map(&arena);
 
     for (views_view view = 0; view < VIEWS_COUNT; view++) {
         if (only == VIEWS_COUNT || only == view) {
             trial_value_set(
-                &scratch, views, views_name(view), trial_value_unsigned(&scratch, position));
+                &arena, views, views_name(view), trial_value_unsigned(&arena, position));
         }
     }
-    pack_put_value(&l->out, views, &scratch);
-    trial_arena_done(&scratch);
+    pack_put_value(&l->out, views, &arena);
+    trial_arena_done(&arena);
 }
 
 static void put_work(loop *l)
