@@ -85,6 +85,23 @@ static int cursor_of(store_read *r, store_table table, MDB_cursor **ret_cursor)
     return rc;
 }
 
+/* A walk keeps its cursor to itself, for what it visits may look up and walk in the same table. */
+static int take_cursor(store_read *r, store_table table, MDB_cursor **ret_cursor)
+{
+    int rc = cursor_of(r, table, ret_cursor);
+
+    r->cursors[table] = rc == MDB_SUCCESS ? NULL : r->cursors[table];
+    return rc;
+}
+
+static void give_cursor_back(store_read *r, store_table table, MDB_cursor *cursor)
+{
+    if (r->cursors[table] != NULL) {
+        mdb_cursor_close(r->cursors[table]);
+    }
+    r->cursors[table] = cursor;
+}
+
 static trial_code find_head(store_read *r, trial_error *err)
 {
     MDB_cursor *cursor;
@@ -344,30 +361,23 @@ static trial_code seek(MDB_cursor *cursor,
     return code;
 }
 
-trial_code store_read_each(store_read *r,
-                           store_table table,
-                           trial_bytes prefix,
-                           trial_bytes from,
-                           store_visit *visit,
-                           void *context,
-                           trial_error *err)
+static trial_code walk_rows(MDB_cursor *cursor,
+                            store_table table,
+                            trial_bytes prefix,
+                            trial_bytes from,
+                            store_visit *visit,
+                            void *context,
+                            trial_error *err)
 {
     trial_text a = { (const char *)prefix.data, (uint32_t)prefix.size };
     trial_text b = { (const char *)from.data, (uint32_t)from.size };
     trial_bytes start = trial_text_compare(a, b) > 0 ? prefix : from;
     trial_bytes before = { 0 };
-    MDB_cursor *cursor;
     MDB_val k;
     MDB_val v;
     bool is_end;
-    trial_code code;
-    int rc = cursor_of(r, table, &cursor);
-
-    TRIAL_ASSERT(table != STORE_LOG);
-    if (rc != MDB_SUCCESS) {
-        return store_fail(err, rc, "reading table %d", (int)table);
-    }
-    code = seek(cursor, table, start, &k, &v, &is_end, err);
+    int rc;
+    trial_code code = seek(cursor, table, start, &k, &v, &is_end, err);
     while (code == TRIAL_OK && !is_end) {
         trial_bytes value;
 
@@ -388,25 +398,43 @@ trial_code store_read_each(store_read *r,
     return code;
 }
 
-trial_code store_read_log(store_read *r,
-                          uint64_t from,
-                          bool is_backwards,
-                          store_visit *visit,
-                          void *context,
-                          trial_error *err)
+trial_code store_read_each(store_read *r,
+                           store_table table,
+                           trial_bytes prefix,
+                           trial_bytes from,
+                           store_visit *visit,
+                           void *context,
+                           trial_error *err)
+{
+    MDB_cursor *cursor;
+    trial_code code;
+    int rc = take_cursor(r, table, &cursor);
+
+    TRIAL_ASSERT(table != STORE_LOG);
+    if (rc != MDB_SUCCESS) {
+        return store_fail(err, rc, "reading table %d", (int)table);
+    }
+    code = walk_rows(cursor, table, prefix, from, visit, context, err);
+    give_cursor_back(r, table, cursor);
+    return code;
+}
+
+static trial_code walk_log(const store_read *r,
+                           MDB_cursor *cursor,
+                           uint64_t from,
+                           bool is_backwards,
+                           store_visit *visit,
+                           void *context,
+                           trial_error *err)
 {
     uint64_t position = from == 0 && !is_backwards ? 1 : from;
     trial_bytes key = { (const uint8_t *)&position, sizeof position };
     MDB_val k = { key.size, &position };
     MDB_val v;
-    MDB_cursor *cursor;
-    int rc = cursor_of(r, STORE_LOG, &cursor);
+    int rc;
 
     if (is_backwards && (position == 0 || position > r->head)) {
         position = r->head;
-    }
-    if (rc != MDB_SUCCESS) {
-        return store_fail(err, rc, "reading the log");
     }
     if (position == 0 || position > r->head) {
         return TRIAL_OK;
@@ -433,4 +461,23 @@ trial_code store_read_log(store_read *r,
         position = is_backwards ? position - 1 : position + 1;
     }
     return TRIAL_OK;
+}
+
+trial_code store_read_log(store_read *r,
+                          uint64_t from,
+                          bool is_backwards,
+                          store_visit *visit,
+                          void *context,
+                          trial_error *err)
+{
+    MDB_cursor *cursor;
+    trial_code code;
+    int rc = take_cursor(r, STORE_LOG, &cursor);
+
+    if (rc != MDB_SUCCESS) {
+        return store_fail(err, rc, "reading the log");
+    }
+    code = walk_log(r, cursor, from, is_backwards, visit, context, err);
+    give_cursor_back(r, STORE_LOG, cursor);
+    return code;
 }
