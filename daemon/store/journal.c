@@ -198,10 +198,13 @@ trial_code journal_open(journal *j,
         code = open_file(j, i, name, err);
     }
     for (int i = 0; i < JOURNAL_FILES && code == TRIAL_OK; i++) {
-        code = journal_scan(j, i, committed, err);
+        code = journal_walk(j, i, err);
     }
     if (code == TRIAL_OK) {
         code = journal_check_joined(j, committed, err);
+    }
+    for (int i = 0; i < JOURNAL_FILES && code == TRIAL_OK; i++) {
+        code = journal_check_reached(j, i, committed, err);
     }
     j->current = j->files[1].last > j->files[0].last ? 1 : 0;
     return code;

@@ -59,12 +59,18 @@ TRIAL_MUST_USE trial_code journal_read_at(
 TRIAL_MUST_USE trial_code journal_write_at(
     int fd, const uint8_t *bytes, size_t size, uint64_t offset, const char *path, trial_error *err);
 
-/** Walk a file's present use and note where it ends; refuse whole turns that cannot be reached. */
-TRIAL_MUST_USE trial_code journal_scan(journal *j, int index, uint64_t committed, trial_error *err);
+/** Walk a file's present use and note where it ends. */
+TRIAL_MUST_USE trial_code journal_walk(journal *j, int index, trial_error *err);
 
 /** What both files hold beyond `committed` must follow it without a gap. */
 TRIAL_MUST_USE trial_code journal_check_joined(const journal *j,
                                                uint64_t committed,
                                                trial_error *err);
+
+/** Refuse whole turns beyond `committed` that the walk did not reach. */
+TRIAL_MUST_USE trial_code journal_check_reached(journal *j,
+                                                int index,
+                                                uint64_t committed,
+                                                trial_error *err);
 
 #endif

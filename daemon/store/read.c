@@ -1,8 +1,8 @@
 /* read.c - snapshots of LMDB, and every checksum looked at on the way out.
  *
- * A flipped bit in a key would make a row vanish, which no checksum of the row can show. So where a
- * key is not found, both its neighbours must be whole and stand on their own side of it: a search
- * that a damaged key led astray ends beside that key, or beyond where the row belongs. */
+ * A flipped bit in a key, or in LMDB's pointer to it, would make a row vanish, which no checksum of
+ * the row can show. So where a key is not found, its neighbours must be whole and in order: a
+ * search that damage led astray ends beside the damage, or beyond where the row belongs. */
 #include "store_internal.h"
 
 #include <endian.h>
@@ -238,28 +238,64 @@ static int compare_keys(store_table table, MDB_val a, trial_bytes b)
     return order != 0 ? order : (a.mv_size > b.size) - (a.mv_size < b.size);
 }
 
-/* The cursor stands on the first row that is not below `key`, or behind the last (`rc` is
- * NOTFOUND). The row before it must be whole and below. */
-static trial_code
-check_before(MDB_cursor *cursor, int rc, store_table table, trial_bytes key, trial_error *err)
+static trial_bytes bytes_at(MDB_val val)
 {
-    MDB_val k;
-    MDB_val v;
-    trial_bytes value;
-    trial_code code;
+    return (trial_bytes){ val.mv_data, val.mv_size };
+}
 
-    rc = mdb_cursor_get(cursor, &k, &v, rc == MDB_NOTFOUND ? MDB_LAST : MDB_PREV);
+/* The cursor stands on `next`: the row behind it must be above, and the cursor stays. */
+static trial_code
+check_behind(MDB_cursor *cursor, store_table table, MDB_val next, trial_error *err)
+{
+    MDB_val far;
+    int rc = mdb_cursor_get(cursor, &far, NULL, MDB_NEXT);
+
     if (rc == MDB_NOTFOUND) {
         return TRIAL_OK;
     }
-    if (rc != MDB_SUCCESS) {
-        return store_fail(err, rc, "reading table %d", (int)table);
+    if (rc == MDB_SUCCESS && compare_keys(table, far, bytes_at(next)) <= 0) {
+        return damaged(table, bytes_at(next), err);
     }
-    code = open_row(table, k, v, &value, err);
-    if (code == TRIAL_OK && compare_keys(table, k, key) >= 0) {
-        code = damaged(table, key, err);
+    if (rc == MDB_SUCCESS) {
+        rc = mdb_cursor_get(cursor, &far, NULL, MDB_PREV);
     }
-    return code;
+    return rc == MDB_SUCCESS ? TRIAL_OK : store_fail(err, rc, "reading table %d", (int)table);
+}
+
+/* The cursor stands on `next`, the first row above `key`, or behind the last (`rc` is NOTFOUND).
+ * The rows around must be in order, and the one before whole. */
+static trial_code check_neighbours(
+    MDB_cursor *cursor, int rc, MDB_val next, store_table table, trial_bytes key, trial_error *err)
+{
+    MDB_val before;
+    MDB_val far;
+    MDB_val v;
+    trial_bytes value;
+    trial_code code = TRIAL_OK;
+
+    if (rc == MDB_SUCCESS) {
+        code = check_behind(cursor, table, next, err);
+    }
+    if (code != TRIAL_OK) {
+        return code;
+    }
+    rc = mdb_cursor_get(cursor, &before, &v, rc == MDB_SUCCESS ? MDB_PREV : MDB_LAST);
+    if (rc == MDB_SUCCESS) {
+        code = open_row(table, before, v, &value, err);
+        if (code == TRIAL_OK && compare_keys(table, before, key) >= 0) {
+            code = damaged(table, key, err);
+        }
+        if (code != TRIAL_OK) {
+            return code;
+        }
+        rc = mdb_cursor_get(cursor, &far, NULL, MDB_PREV);
+        if (rc == MDB_SUCCESS && compare_keys(table, far, bytes_at(before)) >= 0) {
+            return damaged(table, key, err);
+        }
+    }
+    return rc == MDB_SUCCESS || rc == MDB_NOTFOUND
+               ? TRIAL_OK
+               : store_fail(err, rc, "reading table %d", (int)table);
 }
 
 trial_code store_read_get(
@@ -291,7 +327,7 @@ trial_code store_read_get(
     } else if (rc != MDB_NOTFOUND) {
         return store_fail(err, rc, "reading table %d", (int)table);
     }
-    code = check_before(cursor, rc, table, key, err);
+    code = check_neighbours(cursor, rc, k, table, key, err);
     if (code == TRIAL_OK) {
         *ret_value = (trial_bytes){ 0 };
     }
@@ -352,7 +388,7 @@ static trial_code seek(MDB_cursor *cursor,
     if (rc == MDB_SUCCESS && compare_keys(table, *ret_key, start) < 0) {
         return damaged(table, start, err);
     }
-    code = check_before(cursor, rc, table, start, err);
+    code = check_neighbours(cursor, rc, *ret_key, table, start, err);
     if (code == TRIAL_OK && rc == MDB_SUCCESS) {
         *ret_key = (MDB_val){ start.size, (void *)(uintptr_t)start.data };
         rc = mdb_cursor_get(cursor, ret_key, ret_value, MDB_SET_RANGE);
