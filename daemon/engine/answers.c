@@ -52,8 +52,8 @@ void answers_read(store *s,
     trial_error err = TRIAL_ERROR_NONE;
     answers_page page = { 0 };
     answers_filter filter;
-    uint64_t from;
-    uint32_t limit;
+    uint64_t from = 0;
+    uint32_t limit = 0;
     trial_code code = choose_read(request, &filter, &from, &limit, &err);
 
     if (code == TRIAL_OK) {
