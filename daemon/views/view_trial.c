@@ -1,8 +1,9 @@
 /* view_trial.c - where a trial stands, its next legal step and what is missing. Key: the trial's
  * id.
  *
- * `next` is the type of the event that would take it on; nil where its life is over. An approved
- * trial of which no participant has published a charter may not start: its next step is that.
+ * `next` is the type of the event that would take it on; nil where its life is over. An assessed
+ * trial may be assessed again. An approved trial of which no participant has published a charter
+ * may not start: its next step is that.
  *
  * `missing` names what the state calls for and is not there:
  *   charter            approved, running, suspended: an approved participant has published none
@@ -29,7 +30,7 @@ static const trial_event_type next_of_state[TRIAL_CHOICE_trial_state_END] = {
     [TRIAL_CHOICE_trial_state_LAPSED] = TRIAL_EVENT_COUNT,
     [TRIAL_CHOICE_trial_state_COMPLETED] = TRIAL_EVENT_EVALUATION_PUBLISHED,
     [TRIAL_CHOICE_trial_state_EVALUATED] = TRIAL_EVENT_ASSESSMENT_MADE,
-    [TRIAL_CHOICE_trial_state_ASSESSED] = TRIAL_EVENT_COUNT,
+    [TRIAL_CHOICE_trial_state_ASSESSED] = TRIAL_EVENT_ASSESSMENT_MADE,
 };
 
 static bool has_charter(const struct trial_trial *trial, trial_text code)

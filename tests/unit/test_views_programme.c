@@ -317,15 +317,16 @@ int main(void)
     };
 
     for (size_t i = 0; i < COUNT(count_cases); i++) {
-        tests[OWN_TESTS + i] = (struct CMUnitTest){ .name = count_cases[i].name,
-                                                    .test_func = test_count_case,
-                                                    .initial_state = (void *)&count_cases[i] };
+        tests[OWN_TESTS + i] =
+            (struct CMUnitTest){ .name = count_cases[i].name,
+                                 .test_func = test_count_case,
+                                 .initial_state = (void *)(uintptr_t)&count_cases[i] };
     }
     for (size_t i = 0; i < COUNT(column_cases); i++) {
         tests[OWN_TESTS + COUNT(count_cases) + i] =
             (struct CMUnitTest){ .name = column_cases[i].name,
                                  .test_func = test_column_case,
-                                 .initial_state = (void *)&column_cases[i] };
+                                 .initial_state = (void *)(uintptr_t)&column_cases[i] };
     }
     return cmocka_run_group_tests(tests, read_programme, let_go);
 }
