@@ -1,6 +1,8 @@
 /* rows.c - rows and their keys: how columns are set, and which rows a question keeps. */
 #include "views_internal.h"
 
+#include <stdlib.h>
+
 static bool is_behind(const views_fold *fold, trial_text key)
 {
     return !trial_text_is_set(fold->question->after) ||
@@ -9,7 +11,8 @@ static bool is_behind(const views_fold *fold, trial_text key)
 
 bool views_is_wanted(const views_fold *fold, trial_text key)
 {
-    if (!is_behind(fold, key)) {
+    if (!is_behind(fold, key) ||
+        (trial_text_is_set(fold->bound) && trial_text_compare(key, fold->bound) > 0)) {
         return false;
     }
     return !trial_text_is_set(fold->question->key) || trial_text_equal(key, fold->key) ||
@@ -38,6 +41,57 @@ bool views_may_fit(const views_fold *fold, const trial_value *row)
     return true;
 }
 
+bool views_may_fit_text(const views_fold *fold, const char *column, trial_text text)
+{
+    const trial_value *wanted = trial_value_get(fold->question->where, column);
+    trial_value value = { .kind = TRIAL_VALUE_NIL };
+
+    if (wanted == NULL) {
+        return true;
+    }
+    if (trial_text_is_set(text)) {
+        value.kind = TRIAL_VALUE_TEXT;
+        value.as.text = text;
+    }
+    return trial_value_fits(&value, wanted);
+}
+
+bool views_may_fit_word(const views_fold *fold,
+                        const char *column,
+                        const trial_choices *choices,
+                        trial_choice choice)
+{
+    trial_text word =
+        choice == 0 ? (trial_text){ 0 } : trial_text_of(trial_choice_word(choices, choice));
+
+    return views_may_fit_text(fold, column, word);
+}
+
+static int compare_rows(const void *a, const void *b)
+{
+    return trial_text_compare(((const views_row *)a)->key, ((const views_row *)b)->key);
+}
+
+void views_sort(views_fold *fold)
+{
+    if (fold->count > 1) {
+        qsort(fold->rows, fold->count, sizeof *fold->rows, compare_rows);
+    }
+}
+
+/* One row over the limit is kept, for it shows that more follow. A page of a long view then costs
+ * the memory of two pages and not of the view. */
+static void drop_over_limit(views_fold *fold)
+{
+    uint64_t enough = (uint64_t)fold->question->limit + 1;
+
+    if (fold->question->limit > 0 && fold->count >= enough * 2) {
+        views_sort(fold);
+        fold->count = (uint32_t)enough;
+        fold->bound = fold->rows[fold->count - 1].key;
+    }
+}
+
 void views_keep(views_fold *fold, trial_text key, trial_value *row)
 {
     if (!views_is_wanted(fold, key) || !views_may_fit(fold, row)) {
@@ -49,6 +103,7 @@ void views_keep(views_fold *fold, trial_text key, trial_value *row)
             trial_arena_grow(fold->arena, fold->rows, fold->count, fold->room, sizeof *fold->rows);
     }
     fold->rows[fold->count++] = (views_row){ trial_arena_text(fold->arena, key), row };
+    drop_over_limit(fold);
 }
 
 void views_put_text(trial_arena *arena, trial_value *map, const char *name, trial_text text)

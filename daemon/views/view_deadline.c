@@ -66,30 +66,32 @@ add_row(const struct deadlines *all, const trial_state *state, const struct dead
     trial_arena *arena = all->fold->arena;
     trial_date today = all->fold->question->today;
     trial_text sort = trial_text_of(deadline->sort);
-    trial_text subject;
+    trial_text kind = trial_text_is_set(deadline->kind) ? deadline->kind : sort;
+    const char *word = word_of(deadline->standing, deadline->due, today);
+    trial_text parts[3] = { { 0 }, sort, deadline->what };
+    trial_text key;
     trial_value *row;
-    trial_text parts[3];
 
-    if (deadline->due == TRIAL_DATE_NONE) {
+    if (deadline->due == TRIAL_DATE_NONE ||
+        !views_may_fit_text(all->fold, "state", trial_text_of(word)) ||
+        !views_may_fit_text(all->fold, "kind", kind)) {
         return;
     }
-    subject = views_subject_of(arena, state);
-    parts[0] = subject;
-    parts[1] = sort;
-    parts[2] = deadline->what;
+    parts[0] = views_subject_of(arena, state);
+    key = views_key(arena, parts, trial_text_is_set(parts[2]) ? 3 : 2);
+    if (!views_is_wanted(all->fold, key)) {
+        return;
+    }
     row = trial_value_map(arena);
-    views_put_text(arena, row, "kind", trial_text_is_set(deadline->kind) ? deadline->kind : sort);
-    trial_value_set(arena, row, "subject", trial_value_text(arena, subject));
+    views_put_text(arena, row, "kind", kind);
+    trial_value_set(arena, row, "subject", trial_value_text(arena, parts[0]));
     views_put_text(arena, row, "programme", views_programme_of(state));
     views_put_text(arena, row, "what", deadline->what);
     views_put_text(arena, row, "appliesTo", deadline->applies_to);
     views_put_date(arena, row, "due", deadline->due);
-    trial_value_set(arena,
-                    row,
-                    "state",
-                    trial_value_word(arena, word_of(deadline->standing, deadline->due, today)));
+    trial_value_set(arena, row, "state", trial_value_word(arena, word));
     views_put_count(arena, row, "days", (int64_t)deadline->due - today);
-    views_keep(all->fold, views_key(arena, parts, trial_text_is_set(parts[2]) ? 3 : 2), row);
+    views_keep(all->fold, key, row);
 }
 
 static enum standing standing_of(bool is_met, bool is_void)

@@ -38,6 +38,8 @@ static bool add_rows(void *context, const trial_state *state)
         const struct trial_exemption_fact *exemption = &state->as.trial.exemptions.items[i];
 
         if (!views_is_wanted(all->fold, exemption->exemptionId) ||
+            !views_may_fit_text(all->fold, "ministry", exemption->ministry) ||
+            !views_may_fit_text(all->fold, "act", exemption->act) ||
             (all->in_force != TRIAL_DATE_NONE && !rules_in_force(exemption, all->in_force))) {
             continue;
         }

@@ -17,12 +17,16 @@ static void add_row(struct findings *all,
     trial_text parts[4] = { subject, rule, views_key_number(arena, finding->position), { 0 } };
     trial_text key = views_key(arena, parts, 3);
     int64_t *times = views_table_at(&all->keys, key);
-    trial_value *row = trial_value_map(arena);
+    trial_value *row;
 
     if ((*times)++ > 0) {
         parts[3] = views_key_number(arena, *times);
         key = views_key(arena, parts, 4);
     }
+    if (!views_is_wanted(all->fold, key) || !views_may_fit_text(all->fold, "rule", rule)) {
+        return;
+    }
+    row = trial_value_map(arena);
     views_put_text(arena, row, "rule", rule);
     trial_value_set(arena, row, "subject", trial_value_text(arena, subject));
     views_put_text(arena, row, "programme", programme);

@@ -15,8 +15,15 @@ static bool add_rows(void *context, const trial_state *state)
     for (uint32_t i = 0; i < trial->indicators.count; i++) {
         const struct trial_indicator_fact *indicator = &trial->indicators.items[i];
         trial_text parts[] = { state->id, indicator->indicator };
-        trial_value *row = trial_value_map(arena);
+        trial_text key = views_key(arena, parts, 2);
+        const char *result = views_indicator_result(trial, indicator);
+        trial_value *row;
 
+        if (!views_is_wanted(fold, key) ||
+            !views_may_fit_text(fold, "result", trial_text_of(result))) {
+            continue;
+        }
+        row = trial_value_map(arena);
         trial_value_set(
             arena, row, "subject", trial_value_text(arena, views_subject_of(arena, state)));
         views_put_text(arena, row, "programme", trial->programme);
@@ -31,11 +38,8 @@ static bool add_rows(void *context, const trial_state *state)
         views_put_count(arena, row, "measurements", indicator->measurements.value);
         views_put_count(arena, row, "corrections", indicator->corrections.value);
         trial_value_set(arena, row, "missing", views_indicator_missing(arena, trial, indicator));
-        trial_value_set(arena,
-                        row,
-                        "result",
-                        trial_value_word(arena, views_indicator_result(trial, indicator)));
-        views_keep(fold, views_key(arena, parts, 2), row);
+        trial_value_set(arena, row, "result", trial_value_word(arena, result));
+        views_keep(fold, key, row);
     }
     return true;
 }

@@ -76,12 +76,13 @@ static int compare_programme(const void *programme, const void *figure)
 static void put_figures(struct programmes *all, trial_value *row, trial_text programme)
 {
     trial_value *list = views_put_list(all->fold->arena, row, "figures");
-    const views_figure *end = all->figures.items + all->figures.count;
     const views_figure *figure;
+    const views_figure *end;
 
     if (all->figures.count == 0) {
         return;
     }
+    end = all->figures.items + all->figures.count;
     figure = bsearch(&programme,
                      all->figures.items,
                      all->figures.count,

@@ -250,7 +250,9 @@ static bool make_row(void *context, const trial_state *state)
     const struct trial_trial *trial = &state->as.trial;
     trial_value *row;
 
-    if (trial->state == 0 || !views_is_wanted(fold, state->id)) {
+    if (trial->state == 0 || !views_is_wanted(fold, state->id) ||
+        !views_may_fit_word(fold, "state", &trial_choices_trial_state, trial->state) ||
+        !views_may_fit_text(fold, "network", trial->network)) {
         return true;
     }
     row = begin_row(arena, state);

@@ -1,8 +1,6 @@
 /* views.c - the views as a table, and how a question is checked, answered, ordered and cut. */
 #include "views_internal.h"
 
-#include <stdlib.h>
-
 enum {
     P = 1 << TRIAL_KIND_PROGRAMME,
     M = 1 << TRIAL_KIND_MUNICIPALITY,
@@ -99,11 +97,6 @@ trial_code views_check(const views_question *question, trial_error *err)
     return TRIAL_OK;
 }
 
-static int compare_rows(const void *a, const void *b)
-{
-    return trial_text_compare(((const views_row *)a)->key, ((const views_row *)b)->key);
-}
-
 trial_code views_answer_question(const views_question *question,
                                  const views_source *source,
                                  trial_arena *arena,
@@ -120,9 +113,7 @@ trial_code views_answer_question(const views_question *question,
     if (code != TRIAL_OK) {
         return code;
     }
-    if (fold.count > 1) {
-        qsort(fold.rows, fold.count, sizeof *fold.rows, compare_rows);
-    }
+    views_sort(&fold);
     answer.rows = fold.rows;
     answer.count = fold.count;
     if (question->limit > 0 && answer.count > question->limit) {

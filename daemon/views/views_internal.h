@@ -19,6 +19,7 @@ typedef struct views_fold {
     views_row *rows;
     uint32_t count;
     uint32_t room;
+    trial_text bound; /* rows behind this key are over the limit; absent: none is yet */
 } views_fold;
 
 /** Add every row that fits the question. One such function a row of views.def. */
@@ -58,16 +59,29 @@ trial_text views_subject_of(trial_arena *arena, const trial_state *state);
 
 /* rows.c: making rows. */
 
-/** For views that walk in the order of their keys: may a row of this key be wanted at all, and are
- * there enough of them? */
+/** May a row of this key be wanted at all? Asked before the row is made. */
 bool views_is_wanted(const views_fold *fold, trial_text key);
+
+/** For views that walk in the order of their keys: are there enough rows? */
 bool views_is_full(const views_fold *fold);
+
+/** Would this text in that column fit the conditions? Takes no memory. */
+bool views_may_fit_text(const views_fold *fold, const char *column, trial_text text);
+
+/** The same for a choice, absent where it is 0. */
+bool views_may_fit_word(const views_fold *fold,
+                        const char *column,
+                        const trial_choices *choices,
+                        trial_choice choice);
 
 /** Do the columns that are set so far fit the conditions? */
 bool views_may_fit(const views_fold *fold, const trial_value *row);
 
 /** Keep a row whose every column is set, if the question wants it. The key is copied. */
 void views_keep(views_fold *fold, trial_text key, trial_value *row);
+
+/** Put the rows in the byte order of their keys. */
+void views_sort(views_fold *fold);
 
 /* Set an entry; text is copied, what is absent becomes nil. */
 void views_put_text(trial_arena *arena, trial_value *map, const char *name, trial_text text);
