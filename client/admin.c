@@ -1,0 +1,203 @@
+/* admin.c - trialctl status, rebuild and verify: about the daemon and its log as a whole. */
+#include "ctl.h"
+#include "json.h"
+#include "render.h"
+
+#include <stdlib.h>
+
+static void print_json(const trial_value *value)
+{
+    json_write(stdout, value);
+    (void)putchar('\n'); /* main.c looks whether everything was written */
+}
+
+static int64_t views_behind(const trial_value *status)
+{
+    const trial_value *views = trial_value_get(status, "views");
+    int64_t head = trial_value_get_integer(status, "head");
+    int64_t behind = 0;
+
+    for (uint32_t i = 0; views != NULL && i < views->as.map.count; i++) {
+        const trial_value *position = views->as.map.entries[i].value;
+
+        behind += position->kind == TRIAL_VALUE_INTEGER && position->as.integer < head ? 1 : 0;
+    }
+    return behind;
+}
+
+static void print_status(ctl_command *ctl, const trial_value *result)
+{
+    const trial_value *views = trial_value_get(result, "views");
+    int64_t uptime = trial_value_get_integer(result, "uptime");
+    int64_t behind = views_behind(result);
+
+    (void)printf("log      %.*s\n", TRIAL_TEXT_ARGS(trial_value_get_text(result, "log")));
+    (void)printf("head     %lld\n", (long long)trial_value_get_integer(result, "head"));
+    (void)printf("root     %.*s\n", TRIAL_TEXT_ARGS(trial_value_get_text(result, "root")));
+    if (views != NULL && views->kind == TRIAL_VALUE_MAP) {
+        (void)printf("views    %u", views->as.map.count);
+        (void)printf(behind == 0 ? ", all at the head\n" : ", %lld behind\n", (long long)behind);
+    }
+    (void)printf("peers    %lld\n", (long long)trial_value_get_integer(result, "peers"));
+    (void)printf("uptime   %lldd %02lld:%02lld:%02lld\n",
+                 (long long)(uptime / 86400),
+                 (long long)(uptime / 3600 % 24),
+                 (long long)(uptime / 60 % 60),
+                 (long long)(uptime % 60));
+    (void)printf("stores   %.*s\n",
+                 TRIAL_TEXT_ARGS(render_cell(&ctl->arena, trial_value_get(result, "stores"))));
+    (void)printf("version  %.*s\n", TRIAL_TEXT_ARGS(trial_value_get_text(result, "version")));
+}
+
+int ctl_status(ctl_command *ctl)
+{
+    trial_value *result = NULL;
+    trial_error err = TRIAL_ERROR_NONE;
+
+    if (ctl_call(ctl, "status", NULL, &result, &err) != TRIAL_OK) {
+        return ctl_fail(ctl, &err);
+    }
+    if (ctl_is_json(ctl)) {
+        print_json(result);
+    } else {
+        print_status(ctl, result);
+    }
+    return CTL_EXIT_DONE;
+}
+
+/* Send a request whose answer takes long, and show meanwhile that it goes on. */
+static trial_code call_long(ctl_command *ctl,
+                            const char *method,
+                            const trial_value *params,
+                            trial_value **ret_result,
+                            trial_error *err)
+{
+    int64_t given_ms = ctl->timeout_ms == 0 ? CTL_TIMEOUT_MS_LONG : ctl->timeout_ms;
+    int64_t begun_ms = ctl_now_ms();
+    ctl_progress progress;
+    uint32_t msgid = 0;
+    trial_message message = { 0 };
+    trial_code code = ctl_connect(ctl, err);
+
+    ctl_progress_begin(ctl, &progress);
+    if (code == TRIAL_OK) {
+        code = trial_client_send(ctl->client, method, params, &msgid, err);
+    }
+    while (code == TRIAL_OK) {
+        int64_t left_ms = begun_ms + given_ms - ctl_now_ms();
+
+        code = trial_client_receive(
+            ctl->client, left_ms < 200 ? 0 : 200, true, &ctl->arena, &message, err);
+        if (code == TRIAL_OK && !message.is_notification && message.msgid == msgid) {
+            break;
+        }
+        if (code == TRIAL_BUSY && left_ms > 0) {
+            ctl_progress_show(&progress, method, 0, 0, (uint64_t)(ctl_now_ms() - begun_ms) / 1000);
+            code = TRIAL_OK;
+        }
+    }
+    ctl_progress_clear(&progress);
+    if (code == TRIAL_OK && message.error.code != TRIAL_OK) {
+        *err = message.error;
+        return err->code;
+    }
+    *ret_result = message.value;
+    return code;
+}
+
+int ctl_rebuild(ctl_command *ctl)
+{
+    trial_value *params = trial_value_map(&ctl->arena);
+    trial_value *result = NULL;
+    const trial_value *views;
+    trial_error err = TRIAL_ERROR_NONE;
+
+    if (ctl->argument_count == 1) {
+        trial_value_set(
+            &ctl->arena, params, "view", trial_value_word(&ctl->arena, ctl->arguments[0]));
+    }
+    if (call_long(ctl, "rebuild", params, &result, &err) != TRIAL_OK) {
+        return ctl_fail(ctl, &err);
+    }
+    if (ctl_is_json(ctl)) {
+        print_json(result);
+        return CTL_EXIT_DONE;
+    }
+    views = trial_value_get(result, "views");
+    for (uint32_t i = 0; views != NULL && i < views->as.map.count; i++) {
+        const trial_entry *entry = &views->as.map.entries[i];
+
+        (void)printf("%-14.*s rebuilt at position %lld\n",
+                     TRIAL_TEXT_ARGS(entry->name),
+                     (long long)entry->value->as.integer);
+    }
+    return CTL_EXIT_DONE;
+}
+
+/* SIZE:ROOT into parameters. False: it is not that. */
+static bool add_since(ctl_command *ctl, trial_value *params)
+{
+    const char *since = ctl->values[CTL_SINCE];
+    const char *colon = strchr(since, ':');
+    uint64_t size = 0;
+    char number[20];
+
+    if (colon == NULL || (size_t)(colon - since) >= sizeof number || strlen(colon + 1) != 64 ||
+        strspn(colon + 1, "0123456789abcdefABCDEF") != 64) {
+        return false;
+    }
+    memcpy(number, since, (size_t)(colon - since));
+    number[colon - since] = '\0';
+    if (!ctl_number_read(number, 0, INT64_MAX, &size)) {
+        return false;
+    }
+    trial_value_set(&ctl->arena, params, "size", trial_value_unsigned(&ctl->arena, size));
+    trial_value_set(&ctl->arena, params, "root", trial_value_word(&ctl->arena, colon + 1));
+    return true;
+}
+
+static void print_verdict(ctl_command *ctl, const trial_value *result, bool is_same, int64_t bad)
+{
+    (void)printf("size  %lld\nroot  %.*s\n",
+                 (long long)trial_value_get_integer(result, "size"),
+                 TRIAL_TEXT_ARGS(trial_value_get_text(result, "root")));
+    if (bad > 0) {
+        (void)printf("bad   the event at position %lld is not as it was written\n", (long long)bad);
+    } else {
+        (void)printf("good  every event is as it was written\n");
+    }
+    if (ctl_has(ctl, CTL_SINCE)) {
+        (void)printf(is_same ? "same  the earlier log is the beginning of this one\n"
+                             : "other the earlier log is not the beginning of this one\n");
+    }
+}
+
+int ctl_verify(ctl_command *ctl)
+{
+    trial_value *params = trial_value_map(&ctl->arena);
+    trial_value *result = NULL;
+    const trial_value *same;
+    trial_error err = TRIAL_ERROR_NONE;
+    int64_t bad;
+    bool is_same;
+
+    if (ctl_has(ctl, CTL_SINCE) && !add_since(ctl, params)) {
+        return ctl_usage(ctl, "--since takes SIZE:ROOT, the root in 64 hex digits");
+    }
+    if (call_long(ctl, "verify", params, &result, &err) != TRIAL_OK) {
+        return ctl_fail(ctl, &err);
+    }
+    same = trial_value_get(result, "same");
+    is_same = same == NULL || same->kind != TRIAL_VALUE_TRUTH || same->as.truth;
+    bad = trial_value_get_integer(result, "bad");
+    if (ctl_is_json(ctl)) {
+        print_json(result);
+    } else {
+        print_verdict(ctl, result, is_same, bad);
+    }
+    if (bad > 0 || !is_same) {
+        ctl_say("verification failed");
+        return CTL_EXIT_NOT_VERIFIED;
+    }
+    return CTL_EXIT_DONE;
+}

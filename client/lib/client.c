@@ -1,0 +1,423 @@
+/* client.c - libtrial: requests out, responses and notifications in, over one DEALER socket. It
+ * knows no event and no view. */
+#include "trial/client.h"
+
+#include "frame.h"
+#include "lib.h"
+#include "trial/limits.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <zmq.h>
+
+/* What came while a call waited for something else. Bounded: credit bounds what a daemon sends. */
+#define KEPT_MESSAGES_MAX 4096
+/* Calls that were given up; a late answer to one of them is nobody's. */
+#define GIVEN_UP_MAX 64
+
+struct kept_message {
+    uint8_t *data;
+    size_t size;
+};
+
+struct trial_client {
+    void *context;
+    void *socket;
+    char *endpoint;
+    uint32_t timeout_ms;
+    proto_frame_limits limits;
+    uint32_t msgid;
+    uint32_t given_up[GIVEN_UP_MAX];
+    uint32_t given_up_count; /* ever; the oldest is written over */
+    struct kept_message kept[KEPT_MESSAGES_MAX];
+    uint32_t kept_first;
+    uint32_t kept_count;
+    struct kept_message current; /* what `raw` of the last message points into */
+    pack_writer writer;
+    trial_arena scratch;
+};
+
+trial_code trial_client_open(const trial_client_settings *settings,
+                             trial_client **ret_client,
+                             trial_error *err)
+{
+    static const trial_client_settings defaults = { 0 };
+    const trial_client_settings *from = settings == NULL ? &defaults : settings;
+    trial_client *client = trial_memory(sizeof *client);
+    trial_code code;
+
+    client->endpoint = lib_setting(from->endpoint, "TRIALD_ENDPOINT", LIB_ENDPOINT_DEFAULT);
+    client->timeout_ms = from->timeout_ms == 0 ? LIB_TIMEOUT_MS_DEFAULT : from->timeout_ms;
+    client->limits = (proto_frame_limits){
+        .request_bytes =
+            from->request_bytes == 0 ? TRIAL_REQUEST_BYTES_DEFAULT : from->request_bytes,
+        .request_events = TRIAL_REQUEST_EVENTS_MAX,
+        .event_depth = TRIAL_EVENT_DEPTH_MAX,
+    };
+    code = lib_socket_open(ZMQ_DEALER,
+                           client->limits.request_bytes,
+                           client->endpoint,
+                           &client->context,
+                           &client->socket,
+                           err);
+    if (code != TRIAL_OK) {
+        trial_client_close(client);
+        return code;
+    }
+    *ret_client = client;
+    return TRIAL_OK;
+}
+
+void trial_client_close(trial_client *client)
+{
+    if (client == NULL) {
+        return;
+    }
+    lib_socket_close(client->context, client->socket);
+    for (uint32_t i = 0; i < client->kept_count; i++) {
+        free(client->kept[(client->kept_first + i) % KEPT_MESSAGES_MAX].data);
+    }
+    free(client->current.data);
+    free(client->endpoint);
+    pack_writer_done(&client->writer);
+    trial_arena_done(&client->scratch);
+    free(client);
+}
+
+int trial_client_fd(trial_client *client)
+{
+    int fd = -1;
+    size_t size = sizeof fd;
+
+    return zmq_getsockopt(client->socket, ZMQ_FD, &fd, &size) == 0 ? fd : -1;
+}
+
+/* Send what the writer holds, waiting for a connection until the deadline. */
+static trial_code send_written(trial_client *client, int64_t deadline_ms, trial_error *err)
+{
+    trial_bytes frame = pack_written(&client->writer);
+
+    if (frame.size > client->limits.request_bytes) {
+        (void)trial_fail_rule(err,
+                              TRIAL_RULE_TOO_LARGE,
+                              "the request has %zu bytes; at most %u are taken",
+                              frame.size,
+                              client->limits.request_bytes);
+        return TRIAL_TOO_LARGE;
+    }
+    for (;;) {
+        if (zmq_send(client->socket, frame.data, frame.size, ZMQ_DONTWAIT) >= 0) {
+            return TRIAL_OK;
+        }
+        if (errno != EAGAIN && errno != EINTR) {
+            return lib_fail_zmq(err, errno, "sending to %s", client->endpoint);
+        }
+        if (!lib_wait(client->socket, ZMQ_POLLOUT, deadline_ms)) {
+            return trial_fail(
+                err, TRIAL_BUSY, "no connection to %s; nothing was sent", client->endpoint);
+        }
+    }
+}
+
+static uint32_t next_msgid(trial_client *client)
+{
+    client->msgid = client->msgid == UINT32_MAX ? 1 : client->msgid + 1; /* 0 answers no request */
+    return client->msgid;
+}
+
+static void write_params(trial_client *client, const trial_value *params)
+{
+    if (params == NULL) {
+        pack_put_map(&client->writer, 0);
+        return;
+    }
+    TRIAL_ASSERT(params->kind == TRIAL_VALUE_MAP);
+    trial_arena_reset(&client->scratch);
+    pack_put_value(&client->writer, params, &client->scratch);
+}
+
+trial_code trial_client_send(trial_client *client,
+                             const char *method,
+                             const trial_value *params,
+                             uint32_t *ret_msgid,
+                             trial_error *err)
+{
+    uint32_t msgid = next_msgid(client);
+    trial_code code;
+
+    pack_writer_reset(&client->writer);
+    proto_put_request(&client->writer, msgid, method);
+    write_params(client, params);
+    code = send_written(client, lib_now_ms() + client->timeout_ms, err);
+    if (code == TRIAL_OK) {
+        *ret_msgid = msgid;
+    }
+    return code;
+}
+
+trial_code trial_client_send_raw(trial_client *client,
+                                 const char *method,
+                                 trial_bytes params,
+                                 uint32_t *ret_msgid,
+                                 trial_error *err)
+{
+    uint32_t msgid = next_msgid(client);
+    trial_code code;
+
+    pack_writer_reset(&client->writer);
+    proto_put_request(&client->writer, msgid, method);
+    pack_put_raw(&client->writer, params);
+    code = send_written(client, lib_now_ms() + client->timeout_ms, err);
+    if (code == TRIAL_OK) {
+        *ret_msgid = msgid;
+    }
+    return code;
+}
+
+trial_code trial_client_notify(trial_client *client,
+                               const char *method,
+                               const trial_value *params,
+                               trial_error *err)
+{
+    pack_writer_reset(&client->writer);
+    proto_put_notification(&client->writer, method);
+    write_params(client, params);
+    return send_written(client, lib_now_ms() + client->timeout_ms, err);
+}
+
+/* The next frame from the socket as the current message. BUSY where none comes in time. */
+static trial_code take_frame(trial_client *client, int64_t deadline_ms, trial_error *err)
+{
+    for (;;) {
+        zmq_msg_t message;
+        int size;
+
+        (void)zmq_msg_init(&message); /* cannot fail: it allocates nothing */
+        size = zmq_msg_recv(&message, client->socket, ZMQ_DONTWAIT);
+        if (size >= 0) {
+            free(client->current.data);
+            client->current.data = trial_memory((size_t)size);
+            client->current.size = (size_t)size;
+            memcpy(client->current.data, zmq_msg_data(&message), (size_t)size);
+            (void)zmq_msg_close(&message); /* cannot fail: the message was initialised */
+            return TRIAL_OK;
+        }
+        (void)zmq_msg_close(&message);
+        if (errno != EAGAIN && errno != EINTR) {
+            return lib_fail_zmq(err, errno, "receiving from %s", client->endpoint);
+        }
+        if (!lib_wait(client->socket, ZMQ_POLLIN, deadline_ms)) {
+            return trial_fail(err, TRIAL_BUSY, "no message from %s in time", client->endpoint);
+        }
+    }
+}
+
+static bool was_given_up(const trial_client *client, uint32_t msgid)
+{
+    uint32_t known = client->given_up_count < GIVEN_UP_MAX ? client->given_up_count : GIVEN_UP_MAX;
+
+    for (uint32_t i = 0; i < known; i++) {
+        if (client->given_up[i] == msgid) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void give_up(trial_client *client, uint32_t msgid)
+{
+    client->given_up[client->given_up_count % GIVEN_UP_MAX] = msgid;
+    client->given_up_count++;
+}
+
+static trial_bytes current_bytes(const trial_client *client)
+{
+    return (trial_bytes){ client->current.data, client->current.size };
+}
+
+/* Take the current frame apart. */
+static trial_code read_current(trial_client *client, proto_frame *ret_frame, trial_error *err)
+{
+    /* An answer may be a little larger than the request limit: it has a frame of its own. */
+    proto_frame_limits limits = client->limits;
+    trial_code code;
+
+    limits.request_bytes = LIB_ANSWER_BYTES(limits.request_bytes);
+    code = proto_frame_read(current_bytes(client), &limits, ret_frame, err);
+    if (code == TRIAL_OK && ret_frame->kind == PROTO_REQUEST) {
+        code = trial_fail(err, TRIAL_MALFORMED, "%s sent a request", client->endpoint);
+    }
+    if (code != TRIAL_OK) {
+        (void)trial_fail_while(err, "what %s sent is not the protocol", client->endpoint);
+        return TRIAL_MALFORMED;
+    }
+    return TRIAL_OK;
+}
+
+/* A value whose text lives in the arena too. */
+static trial_code
+read_value(trial_bytes bytes, trial_arena *arena, trial_value **ret_value, trial_error *err)
+{
+    trial_bytes mine = trial_arena_bytes(arena, bytes);
+    pack_reader reader = pack_reader_of(mine);
+
+    return pack_value(&reader, arena, ret_value, err);
+}
+
+/* The current frame as a message. */
+static trial_code make_message(const proto_frame *frame,
+                               bool want_value,
+                               trial_arena *arena,
+                               trial_message *ret_message,
+                               trial_error *err)
+{
+    trial_message message = { .error = TRIAL_ERROR_NONE };
+
+    message.is_notification = frame->kind == PROTO_NOTIFICATION;
+    if (message.is_notification) {
+        message.method = trial_arena_text(arena, frame->method);
+        message.raw = frame->params;
+    } else {
+        pack_reader error = pack_reader_of(frame->error);
+
+        message.msgid = frame->msgid;
+        message.raw = frame->result;
+        if (pack_peek(&error) != PACK_NIL) {
+            proto_error_read(frame->error, &message.error);
+            message.raw = (trial_bytes){ 0 };
+            *ret_message = message;
+            return TRIAL_OK;
+        }
+    }
+    if (want_value) {
+        trial_code code = read_value(message.raw, arena, &message.value, err);
+
+        if (code != TRIAL_OK) {
+            return code;
+        }
+    }
+    *ret_message = message;
+    return TRIAL_OK;
+}
+
+trial_code trial_client_receive(trial_client *client,
+                                uint32_t timeout_ms,
+                                bool want_value,
+                                trial_arena *arena,
+                                trial_message *ret_message,
+                                trial_error *err)
+{
+    int64_t deadline_ms = lib_now_ms() + timeout_ms;
+
+    for (;;) {
+        proto_frame frame;
+        trial_code code = TRIAL_OK;
+
+        if (client->kept_count > 0) {
+            free(client->current.data);
+            client->current = client->kept[client->kept_first];
+            client->kept_first = (client->kept_first + 1) % KEPT_MESSAGES_MAX;
+            client->kept_count--;
+        } else {
+            code = take_frame(client, deadline_ms, err);
+        }
+        if (code == TRIAL_OK) {
+            code = read_current(client, &frame, err);
+        }
+        if (code != TRIAL_OK) {
+            return code;
+        }
+        if (frame.kind == PROTO_NOTIFICATION || !was_given_up(client, frame.msgid)) {
+            return make_message(&frame, want_value, arena, ret_message, err);
+        }
+    }
+}
+
+/* Keep the current message for a later receive. */
+static trial_code keep_current(trial_client *client, trial_error *err)
+{
+    uint32_t at = (client->kept_first + client->kept_count) % KEPT_MESSAGES_MAX;
+
+    if (client->kept_count == KEPT_MESSAGES_MAX) {
+        return trial_fail(err,
+                          TRIAL_BUSY,
+                          "%u messages wait to be received; receive them before the next call",
+                          client->kept_count);
+    }
+    client->kept[at] = client->current;
+    client->current = (struct kept_message){ 0 };
+    client->kept_count++;
+    return TRIAL_OK;
+}
+
+/* Wait for the answer to `msgid`; what else comes is kept, and what is late is dropped. */
+static trial_code await_answer(trial_client *client,
+                               uint32_t msgid,
+                               int64_t deadline_ms,
+                               proto_frame *ret_frame,
+                               trial_error *err)
+{
+    for (;;) {
+        trial_code code = take_frame(client, deadline_ms, err);
+
+        if (code == TRIAL_OK) {
+            code = read_current(client, ret_frame, err);
+        }
+        if (code != TRIAL_OK) {
+            return code;
+        }
+        /* 0 answers a frame in which no msgid could be read: it can only be this one. */
+        if (ret_frame->kind == PROTO_RESPONSE &&
+            (ret_frame->msgid == msgid || ret_frame->msgid == 0)) {
+            return TRIAL_OK;
+        }
+        if (ret_frame->kind == PROTO_NOTIFICATION || !was_given_up(client, ret_frame->msgid)) {
+            code = keep_current(client, err);
+        }
+        if (code != TRIAL_OK) {
+            return code;
+        }
+    }
+}
+
+trial_code trial_client_call(trial_client *client,
+                             const char *method,
+                             const trial_value *params,
+                             trial_arena *arena,
+                             trial_value **ret_result,
+                             trial_error *err)
+{
+    int64_t deadline_ms = lib_now_ms() + client->timeout_ms;
+    uint32_t msgid = 0;
+    proto_frame frame;
+    trial_message message = { 0 };
+    trial_error failure = TRIAL_ERROR_NONE;
+    trial_code code = trial_client_send(client, method, params, &msgid, &failure);
+
+    if (code == TRIAL_OK) {
+        code = await_answer(client, msgid, deadline_ms, &frame, &failure);
+        if (code == TRIAL_BUSY) {
+            give_up(client, msgid);
+            (void)trial_fail(&failure,
+                             TRIAL_BUSY,
+                             "no answer to %s from %s within %u ms; outcome unknown, send it again",
+                             method,
+                             client->endpoint,
+                             client->timeout_ms);
+        }
+    }
+    if (code == TRIAL_OK) {
+        code = make_message(&frame, true, arena, &message, &failure);
+    }
+    if (code == TRIAL_OK && message.error.code != TRIAL_OK) {
+        failure = message.error;
+        code = message.error.code;
+    }
+    if (code != TRIAL_OK && err != NULL) {
+        *err = failure;
+    }
+    if (code == TRIAL_OK) {
+        *ret_result = message.value;
+    }
+    return code;
+}

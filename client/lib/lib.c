@@ -1,0 +1,144 @@
+/* lib.c - the socket: every option is stated here, none is left to ZeroMQ's default. */
+#include "lib.h"
+
+#include "trial/arena.h"
+#include "trial/limits.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <zmq.h>
+
+static const struct option {
+    int name;
+    int value;
+} options[] = {
+    { ZMQ_LINGER, 0 },    /* whoever wants an answer waits for it; nothing else is worth a hang */
+    { ZMQ_IMMEDIATE, 1 }, /* send only over a connection that stands: "nothing was sent" is true */
+    { ZMQ_SNDHWM, 1000 }, /* frames in flight before a send waits */
+    { ZMQ_RCVHWM, 1000 },
+    { ZMQ_SNDTIMEO, 0 }, /* never block inside ZeroMQ: lib_wait() has the deadline */
+    { ZMQ_RCVTIMEO, 0 },
+    { ZMQ_RECONNECT_IVL, 50 }, /* ms; doubles up to the next */
+    { ZMQ_RECONNECT_IVL_MAX, 1000 },
+    { ZMQ_CONNECT_TIMEOUT, 5000 },
+    { ZMQ_HANDSHAKE_IVL, 5000 },
+    { ZMQ_HEARTBEAT_IVL, 10000 }, /* a daemon that vanished without a word is noticed */
+    { ZMQ_HEARTBEAT_TIMEOUT, 30000 },
+    { ZMQ_HEARTBEAT_TTL, 30000 },
+    { ZMQ_TCP_KEEPALIVE, 1 },
+    { ZMQ_IPV6, 1 },
+};
+
+char *lib_setting(const char *given, const char *variable, const char *otherwise)
+{
+    const char *value = given;
+    char *copy;
+
+    if (value == NULL || value[0] == '\0') {
+        value = getenv(variable);
+    }
+    if (value == NULL || value[0] == '\0') {
+        value = otherwise;
+    }
+    copy = trial_memory(strlen(value) + 1);
+    memcpy(copy, value, strlen(value) + 1);
+    return copy;
+}
+
+int64_t lib_now_ms(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail with this clock */
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+trial_code lib_fail_zmq(trial_error *err, int zmq_error, const char *format, ...)
+{
+    bool is_endpoint = zmq_error == EINVAL || zmq_error == EPROTONOSUPPORT ||
+                       zmq_error == ENOCOMPATPROTO || zmq_error == ENODEV;
+    trial_code code = is_endpoint ? TRIAL_INVALID : TRIAL_BUSY;
+    char what[TRIAL_ERROR_TEXT_BYTES / 2];
+    va_list args;
+
+    va_start(args, format);
+    (void)vsnprintf(what, sizeof what, format, args);
+    va_end(args);
+    return trial_fail(err, code, "%s: %s", what, zmq_strerror(zmq_error));
+}
+
+static bool set_options(void *socket, int type, uint32_t request_bytes)
+{
+    int64_t message_bytes = (int64_t)LIB_ANSWER_BYTES(request_bytes);
+
+    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
+        if (zmq_setsockopt(socket, options[i].name, &options[i].value, sizeof options[i].value) !=
+            0) {
+            return false;
+        }
+    }
+    if (type == ZMQ_SUB && zmq_setsockopt(socket, ZMQ_SUBSCRIBE, "", 0) != 0) {
+        return false;
+    }
+    return zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &message_bytes, sizeof message_bytes) == 0;
+}
+
+trial_code lib_socket_open(int type,
+                           uint32_t request_bytes,
+                           const char *endpoint,
+                           void **ret_context,
+                           void **ret_socket,
+                           trial_error *err)
+{
+    void *context = zmq_ctx_new();
+    void *socket = NULL;
+
+    if (context != NULL) {
+        (void)zmq_ctx_set(context, ZMQ_BLOCKY, 0);      /* these three cannot fail: */
+        (void)zmq_ctx_set(context, ZMQ_IO_THREADS, 1);  /* the names are known and */
+        (void)zmq_ctx_set(context, ZMQ_MAX_SOCKETS, 4); /* the values in range */
+        socket = zmq_socket(context, type);
+    }
+    if (socket == NULL || !set_options(socket, type, request_bytes) ||
+        zmq_connect(socket, endpoint) != 0) {
+        int zmq_error = errno;
+
+        lib_socket_close(context, socket);
+        return lib_fail_zmq(err, zmq_error, "connecting to '%s'", endpoint);
+    }
+    *ret_context = context;
+    *ret_socket = socket;
+    return TRIAL_OK;
+}
+
+void lib_socket_close(void *context, void *socket)
+{
+    if (socket != NULL) {
+        (void)zmq_close(socket); /* fails only for what is no socket */
+    }
+    if (context != NULL) {
+        (void)zmq_ctx_term(context); /* does not wait: nothing lingers */
+    }
+}
+
+bool lib_wait(void *socket, short events, int64_t deadline_ms)
+{
+    for (;;) {
+        zmq_pollitem_t item = { .socket = socket, .events = events };
+        int64_t left_ms = deadline_ms - lib_now_ms();
+        int ready = zmq_poll(&item, 1, left_ms > 0 ? (long)left_ms : 0);
+
+        if (ready > 0) {
+            return true;
+        }
+        if (ready == 0 && lib_now_ms() >= deadline_ms) {
+            return false;
+        }
+        if (ready < 0 && errno != EINTR) {
+            return false;
+        }
+    }
+}

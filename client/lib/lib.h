@@ -1,0 +1,38 @@
+/* lib.h - what the files of libtrial share; with them, all that knows ZeroMQ on the client's side.
+ */
+#ifndef CLIENT_LIB_LIB_H
+#define CLIENT_LIB_LIB_H
+
+#include "trial/base.h"
+
+#define LIB_ENDPOINT_DEFAULT "ipc:///run/triald/triald.sock"
+#define LIB_FEED_DEFAULT "ipc:///run/triald/feed.sock"
+#define LIB_TIMEOUT_MS_DEFAULT 5000u
+
+/* The largest frame taken from a daemon: its answers stay under the request limit, and a little is
+ * added for the frame round them. */
+#define LIB_ANSWER_BYTES(request_bytes) ((request_bytes) + 64u * 1024u)
+
+/** What was given, else the environment variable, else the default; given with free(). */
+char *lib_setting(const char *given, const char *variable, const char *otherwise);
+
+/** CLOCK_MONOTONIC in milliseconds: what deadlines are counted in. */
+int64_t lib_now_ms(void);
+
+/** Make a context and a socket of that ZeroMQ type, all options stated, and connect it. */
+TRIAL_MUST_USE trial_code lib_socket_open(int type,
+                                          uint32_t request_bytes,
+                                          const char *endpoint,
+                                          void **ret_context,
+                                          void **ret_socket,
+                                          trial_error *err);
+void lib_socket_close(void *context, void *socket); /* NULLs are fine */
+
+/** Wait until the socket is ready for `events`; false at the deadline. */
+bool lib_wait(void *socket, short events, int64_t deadline_ms);
+
+/** Make an error of ZeroMQ's errno. Returns INVALID for a bad endpoint, BUSY for all else. */
+trial_code lib_fail_zmq(trial_error *err, int zmq_error, const char *format, ...)
+    TRIAL_PRINTF(3, 4);
+
+#endif

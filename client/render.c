@@ -1,0 +1,266 @@
+/* render.c - see render.h. Tables are libsmartcols', which knows how wide letters are. */
+#include "render.h"
+
+#include "json.h"
+
+#include <libsmartcols.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define CELL_PARTS_MAX 64 /* a cell of more parts says how many */
+#define COLUMN_NAME_BYTES 32
+#define COLUMNS_MAX 24
+
+static bool is_container(const trial_value *value)
+{
+    return value->kind == TRIAL_VALUE_LIST || value->kind == TRIAL_VALUE_MAP;
+}
+
+static trial_text scalar_text(trial_arena *arena, const trial_value *value)
+{
+    switch (value->kind) {
+    case TRIAL_VALUE_NIL:
+        return TRIAL_TEXT("");
+    case TRIAL_VALUE_TRUTH:
+        return value->as.truth ? TRIAL_TEXT("yes") : TRIAL_TEXT("no");
+    case TRIAL_VALUE_TEXT:
+        return value->as.text;
+    case TRIAL_VALUE_INTEGER:
+    case TRIAL_VALUE_UNSIGNED:
+    case TRIAL_VALUE_FLOAT:
+    case TRIAL_VALUE_LIST:
+    case TRIAL_VALUE_MAP:
+        break;
+    }
+    return json_text(arena, value);
+}
+
+static trial_text join(trial_arena *arena, trial_text before, const char *between, trial_text more)
+{
+    return before.size == 0
+               ? more
+               : trial_arena_print(
+                     arena, "%.*s%s%.*s", TRIAL_TEXT_ARGS(before), between, TRIAL_TEXT_ARGS(more));
+}
+
+static trial_text list_text(trial_arena *arena, const trial_value *list)
+{
+    trial_text text = TRIAL_TEXT("");
+
+    for (uint32_t i = 0; i < list->as.list.count; i++) {
+        if (i == CELL_PARTS_MAX || is_container(list->as.list.items[i])) {
+            return trial_arena_print(arena, "%u", list->as.list.count);
+        }
+        text = join(arena, text, ", ", scalar_text(arena, list->as.list.items[i]));
+    }
+    return text;
+}
+
+/* Each entry of a map as `name value`. */
+static trial_text map_text(trial_arena *arena, const trial_value *map)
+{
+    trial_text text = TRIAL_TEXT("");
+
+    for (uint32_t i = 0; i < map->as.map.count && i < CELL_PARTS_MAX; i++) {
+        const trial_entry *entry = &map->as.map.entries[i];
+        trial_text value = is_container(entry->value) ? json_text(arena, entry->value)
+                                                      : scalar_text(arena, entry->value);
+
+        if (entry->value->kind != TRIAL_VALUE_NIL) {
+            text =
+                join(arena,
+                     text,
+                     ", ",
+                     trial_arena_print(
+                         arena, "%.*s %.*s", TRIAL_TEXT_ARGS(entry->name), TRIAL_TEXT_ARGS(value)));
+        }
+    }
+    return text;
+}
+
+trial_text render_cell(trial_arena *arena, const trial_value *value)
+{
+    if (value == NULL) {
+        return TRIAL_TEXT("");
+    }
+    if (value->kind == TRIAL_VALUE_LIST) {
+        return list_text(arena, value);
+    }
+    return value->kind == TRIAL_VALUE_MAP ? map_text(arena, value) : scalar_text(arena, value);
+}
+
+static bool is_list_of_maps(const trial_value *value)
+{
+    return value->kind == TRIAL_VALUE_LIST && value->as.list.count > 0 &&
+           value->as.list.items[0]->kind == TRIAL_VALUE_MAP;
+}
+
+void render_card(FILE *out, trial_arena *arena, const trial_value *map)
+{
+    uint32_t widest = 0;
+
+    for (uint32_t i = 0; i < map->as.map.count; i++) {
+        uint32_t size = map->as.map.entries[i].name.size;
+
+        widest = size > widest ? size : widest;
+    }
+    for (uint32_t i = 0; i < map->as.map.count; i++) {
+        const trial_entry *entry = &map->as.map.entries[i];
+        trial_text cell;
+
+        if (is_list_of_maps(entry->value)) {
+            (void)fprintf(
+                out, "%.*s\n", TRIAL_TEXT_ARGS(entry->name)); /* main.c looks for errors */
+            for (uint32_t k = 0; k < entry->value->as.list.count; k++) {
+                cell = render_cell(arena, entry->value->as.list.items[k]);
+                (void)fprintf(out, "%*s  %.*s\n", (int)widest, "", TRIAL_TEXT_ARGS(cell));
+            }
+            continue;
+        }
+        cell = render_cell(arena, entry->value);
+        if (cell.size > 0) {
+            (void)fprintf(out,
+                          "%-*.*s  %.*s\n",
+                          (int)widest,
+                          TRIAL_TEXT_ARGS(entry->name),
+                          TRIAL_TEXT_ARGS(cell));
+        }
+    }
+}
+
+/* Does any row say something in that column, and do all of them say numbers? */
+static bool
+look_at_column(trial_arena *arena, const trial_value *rows, const char *name, bool *ret_is_number)
+{
+    bool is_used = false;
+
+    *ret_is_number = true;
+    for (uint32_t i = 0; i < rows->as.list.count; i++) {
+        const trial_value *value = trial_value_get(rows->as.list.items[i], name);
+
+        if (value == NULL || render_cell(arena, value).size == 0) {
+            continue;
+        }
+        is_used = true;
+        if (value->kind != TRIAL_VALUE_INTEGER && value->kind != TRIAL_VALUE_FLOAT) {
+            *ret_is_number = false;
+        }
+    }
+    return is_used;
+}
+
+static char *cell_string(trial_arena *arena, const trial_value *row, const char *name)
+{
+    trial_text cell = render_cell(arena, trial_value_get(row, name));
+    char *string = trial_arena_take(arena, (size_t)cell.size + 1);
+
+    if (cell.size > 0) {
+        memcpy(string, cell.at, cell.size);
+    }
+    return string;
+}
+
+/* A column with its heading in capitals. */
+static void add_column(struct libscols_table *table, const char *name, bool is_number)
+{
+    char heading[COLUMN_NAME_BYTES];
+    size_t size = strlen(name) < sizeof heading ? strlen(name) : sizeof heading - 1;
+    struct libscols_column *column;
+
+    for (size_t i = 0; i < size; i++) {
+        heading[i] = (char)(name[i] >= 'a' && name[i] <= 'z' ? name[i] - 'a' + 'A' : name[i]);
+    }
+    heading[size] = '\0';
+    column = scols_table_new_column(table, heading, 0, is_number ? SCOLS_FL_RIGHT : SCOLS_FL_TRUNC);
+    TRIAL_ASSERT(column != NULL); /* it belongs to the table */
+}
+
+static void add_line(struct libscols_table *table,
+                     trial_arena *arena,
+                     const trial_value *row,
+                     const char *const *names,
+                     uint32_t count)
+{
+    struct libscols_line *line = scols_table_new_line(table, NULL);
+
+    TRIAL_ASSERT(line != NULL);
+    for (uint32_t i = 0; i < count; i++) {
+        char *cell = cell_string(arena, row, names[i]);
+        int failed = scols_line_set_data(line, i, cell);
+
+        TRIAL_ASSERT(failed == 0);
+    }
+}
+
+void render_table(FILE *out, trial_arena *arena, const trial_value *rows, const char *columns)
+{
+    struct libscols_table *table = scols_new_table();
+    const char *used[COLUMNS_MAX];
+    uint32_t count = 0;
+    char names[512];
+    char *rest = names;
+
+    TRIAL_ASSERT(table != NULL && strlen(columns) < sizeof names);
+    (void)scols_table_set_stream(table, out); /* fails only for no table, as does the next */
+    if (isatty(fileno(out)) != 1) {
+        (void)scols_table_set_termforce(table, SCOLS_TERMFORCE_NEVER);
+    }
+    memcpy(names, columns, strlen(columns) + 1);
+    for (char *name = strsep(&rest, " "); name != NULL; name = strsep(&rest, " ")) {
+        bool is_number = false;
+
+        if (look_at_column(arena, rows, name, &is_number)) {
+            TRIAL_ASSERT(count < COLUMNS_MAX);
+            add_column(table, name, is_number);
+            used[count++] = name;
+        }
+    }
+    for (uint32_t i = 0; i < rows->as.list.count && count > 0; i++) {
+        add_line(table, arena, rows->as.list.items[i], used, count);
+    }
+    if (count > 0) {
+        (void)scols_print_table(table); /* main.c looks whether everything was written */
+    }
+    scols_unref_table(table);
+}
+
+void render_event_line(FILE *out, const trial_value *event)
+{
+    trial_text time = trial_value_get_text(event, "time");
+    trial_text type = trial_value_get_text(event, "type");
+    trial_text subject = trial_value_get_text(event, "subject");
+    trial_text source = trial_value_get_text(event, "source");
+
+    (void)fprintf(out,
+                  "%7lld  %-20.*s  %-26.*s  %-24.*s  %.*s\n",
+                  (long long)trial_value_get_integer(event, "position"),
+                  TRIAL_TEXT_ARGS(time),
+                  TRIAL_TEXT_ARGS(type),
+                  TRIAL_TEXT_ARGS(subject),
+                  TRIAL_TEXT_ARGS(source));
+}
+
+bool render_has_colour(FILE *out)
+{
+    const char *no = getenv("NO_COLOR");
+
+    return (no == NULL || no[0] == '\0') && isatty(fileno(out)) == 1;
+}
+
+void render_bar(FILE *out, uint64_t number, uint64_t most, uint32_t width)
+{
+    static const char *const eighths[] = { "", "▏", "▎", "▍", "▌", "▋", "▊", "▉" };
+    uint64_t parts = most == 0 ? 0 : number * width * 8 / most;
+    bool has_colour = render_has_colour(out);
+
+    if (has_colour) {
+        (void)fputs("\033[36m", out);
+    }
+    for (uint64_t i = 0; i < parts / 8; i++) {
+        (void)fputs("█", out);
+    }
+    (void)fputs(eighths[parts % 8], out);
+    if (has_colour) {
+        (void)fputs("\033[0m", out);
+    }
+}

@@ -1,0 +1,32 @@
+/* render.h - values for people: cells, cards, tables and lines. */
+#ifndef CLIENT_RENDER_H
+#define CLIENT_RENDER_H
+
+#include "trial/value.h"
+
+#include <stdio.h>
+
+/** A value on one line: text as it is, lists joined by commas, lists of maps by their count. */
+trial_text render_cell(trial_arena *arena, const trial_value *value);
+
+/** Every field of a map, one a line; maps inside lists are a line each. Absent fields are left out.
+ */
+void render_card(FILE *out, trial_arena *arena, const trial_value *map);
+
+/**
+ * The rows as a table with the named columns.
+ *
+ * columns  names separated by spaces; columns that are empty in every row are left out.
+ */
+void render_table(FILE *out, trial_arena *arena, const trial_value *rows, const char *columns);
+
+/** One event on one line. */
+void render_event_line(FILE *out, const trial_value *event);
+
+/** May colours be used on this stream? Only on a terminal, and where NO_COLOR is not set. */
+bool render_has_colour(FILE *out);
+
+/** A number of `width` cells drawn as a bar; `most` fills it. */
+void render_bar(FILE *out, uint64_t number, uint64_t most, uint32_t width);
+
+#endif
