@@ -1,0 +1,368 @@
+/* desk.c - see desk.h. */
+#include "desk.h"
+
+static void fill_with_sevens(void *bytes, size_t size)
+{
+    memset(bytes, 7, size); /* salts need not be secret here, and the same run is the same log */
+}
+
+static void open_desk(desk *d)
+{
+    store_settings settings = scratch_settings(d->path);
+    trial_error err = TRIAL_ERROR_NONE;
+    bool is_new;
+
+    assert_int_equal(store_open(&settings, &d->store, &is_new, &err), TRIAL_OK);
+    assert_int_equal(
+        engine_open(d->store, &d->limits, fill_with_sevens, &d->engine, &d->recovered, &err),
+        TRIAL_OK);
+}
+
+int desk_setup(void **state)
+{
+    desk *d = calloc(1, sizeof *d);
+
+    assert_non_null(d);
+    d->limits = (engine_settings){ .request_events = 1024,
+                                   .request_bytes = TRIAL_REQUEST_BYTES_DEFAULT,
+                                   .event_bytes = TRIAL_EVENT_BYTES_DEFAULT,
+                                   .event_depth = TRIAL_EVENT_DEPTH_DEFAULT };
+    d->now_ns = 1700000000 * TRIAL_NS_PER_S;
+    scratch_make(d->path);
+    open_desk(d);
+    *state = d;
+    return 0;
+}
+
+static void close_desk(desk *d)
+{
+    engine_close(d->engine);
+    store_close(d->store);
+}
+
+int desk_teardown(void **state)
+{
+    desk *d = *state;
+
+    json_decref(d->answer);
+    close_desk(d);
+    scratch_remove(d->path);
+    free(d);
+    return 0;
+}
+
+void desk_reopen(desk *d)
+{
+    close_desk(d);
+    open_desk(d);
+}
+
+void desk_crash(desk *d)
+{
+    char copy[SCRATCH_PATH_BYTES];
+
+    scratch_make(copy);
+    scratch_copy(d->path, copy);
+    close_desk(d);
+    scratch_remove(d->path);
+    memcpy(d->path, copy, sizeof copy);
+    open_desk(d);
+}
+
+json_t *desk_json(const char *text)
+{
+    char *copy = strdup(text);
+    json_error_t error;
+    json_t *json;
+
+    for (char *at = copy; *at != '\0'; at++) {
+        *at = *at == '\'' ? '"' : *at;
+    }
+    json = json_loads(copy, JSON_DECODE_ANY, &error);
+    if (json == NULL) {
+        fail_msg("%s in %s", error.text, text);
+    }
+    free(copy);
+    return json;
+}
+
+/* JSON to MessagePack; depth is that of the test's own text. */
+// NOLINTNEXTLINE(misc-no-recursion)
+static void put_json(pack_writer *writer, const json_t *json)
+{
+    const char *name;
+    json_t *item;
+    size_t i;
+
+    switch (json_typeof(json)) {
+    case JSON_OBJECT:
+        pack_put_map(writer, (uint32_t)json_object_size(json));
+        json_object_foreach((json_t *)json, name, item)
+        {
+            pack_put_word(writer, name);
+            put_json(writer, item);
+        }
+        break;
+    case JSON_ARRAY:
+        pack_put_list(writer, (uint32_t)json_array_size(json));
+        json_array_foreach(json, i, item)
+        {
+            put_json(writer, item);
+        }
+        break;
+    case JSON_STRING:
+        pack_put_text(writer,
+                      (trial_text){ json_string_value(json), (uint32_t)json_string_length(json) });
+        break;
+    case JSON_INTEGER:
+        pack_put_integer(writer, json_integer_value(json));
+        break;
+    case JSON_REAL:
+        pack_put_float(writer, json_real_value(json));
+        break;
+    case JSON_TRUE:
+    case JSON_FALSE:
+        pack_put_truth(writer, json_is_true(json));
+        break;
+    case JSON_NULL:
+        pack_put_nil(writer);
+        break;
+    }
+}
+
+// NOLINTNEXTLINE(misc-no-recursion)
+static json_t *json_of(const trial_value *value)
+{
+    json_t *json = NULL;
+
+    switch (value->kind) {
+    case TRIAL_VALUE_NIL:
+        return json_null();
+    case TRIAL_VALUE_TRUTH:
+        return json_boolean(value->as.truth);
+    case TRIAL_VALUE_INTEGER:
+        return json_integer(value->as.integer);
+    case TRIAL_VALUE_UNSIGNED:
+    case TRIAL_VALUE_FLOAT:
+        return json_real(value->kind == TRIAL_VALUE_FLOAT ? value->as.number
+                                                          : (double)value->as.count);
+    case TRIAL_VALUE_TEXT:
+        return json_stringn(value->as.text.at, value->as.text.size);
+    case TRIAL_VALUE_LIST:
+        json = json_array();
+        for (uint32_t i = 0; i < value->as.list.count; i++) {
+            (void)json_array_append_new(json, json_of(value->as.list.items[i]));
+        }
+        return json;
+    case TRIAL_VALUE_MAP:
+        json = json_object();
+        for (uint32_t i = 0; i < value->as.map.count; i++) {
+            const trial_entry *entry = &value->as.map.entries[i];
+
+            (void)json_object_setn_new(
+                json, entry->name.at, entry->name.size, json_of(entry->value));
+        }
+        return json;
+    }
+    return NULL;
+}
+
+/* Keep what a response frame says. */
+static json_t *keep_answer(desk *d, const pack_writer *frame)
+{
+    const proto_frame_limits limits = { UINT32_MAX, 16384, TRIAL_EVENT_DEPTH_DEFAULT };
+    trial_error err = TRIAL_ERROR_NONE;
+    trial_arena arena = { 0 };
+    trial_value *value = NULL;
+    proto_frame response;
+    pack_reader reader;
+
+    assert_int_equal(proto_frame_read(pack_written(frame), &limits, &response, &err), TRIAL_OK);
+    assert_int_equal(response.kind, PROTO_RESPONSE);
+    assert_int_equal(response.msgid, 77);
+    reader = pack_reader_of(response.error);
+    d->is_error = pack_peek(&reader) == PACK_MAP;
+    reader = pack_reader_of(d->is_error ? response.error : response.result);
+    assert_int_equal(pack_value(&reader, &arena, &value, &err), TRIAL_OK);
+    json_decref(d->answer);
+    d->answer = json_of(value);
+    trial_arena_done(&arena);
+    return d->answer;
+}
+
+/* Make a request of a method and JSON, as a peer would send it, and read it as the daemon does. */
+static void make_request(const char *method,
+                         json_t *params,
+                         pack_writer *frame,
+                         trial_arena *arena,
+                         trial_request *ret_request)
+{
+    const proto_frame_limits limits = { UINT32_MAX, 16384, TRIAL_EVENT_DEPTH_DEFAULT };
+    trial_error err = TRIAL_ERROR_NONE;
+    proto_frame read;
+
+    proto_put_request(frame, 77, method);
+    put_json(frame, params);
+    json_decref(params);
+    if (proto_frame_read(pack_written(frame), &limits, &read, &err) != TRIAL_OK ||
+        proto_request_read(&read, arena, ret_request, &err) != TRIAL_OK) {
+        fail_msg("%s: %s", method, err.text);
+    }
+}
+
+json_t *desk_append_json(desk *d, json_t *params)
+{
+    trial_error err = TRIAL_ERROR_NONE;
+    trial_arena arena = { 0 };
+    pack_writer frame = { 0 };
+    pack_writer answer = { 0 };
+    trial_request request;
+
+    make_request("append", params, &frame, &arena, &request);
+    engine_turn_begin(d->engine, d->now_ns);
+    d->now_ns += TRIAL_NS_PER_S;
+    assert_int_equal(engine_append(d->engine, 77, &request.as.append, &answer, &err), TRIAL_OK);
+    assert_int_equal(engine_turn_flush(d->engine, &err), TRIAL_OK);
+    engine_turn_done(d->engine);
+    (void)keep_answer(d, &answer);
+    pack_writer_done(&frame);
+    pack_writer_done(&answer);
+    trial_arena_done(&arena);
+    return d->answer;
+}
+
+json_t *desk_append(desk *d, const char *params)
+{
+    return desk_append_json(d, desk_json(params));
+}
+
+static void commit(desk *d)
+{
+    trial_error err = TRIAL_ERROR_NONE;
+
+    assert_int_equal(store_commit_all(d->store, &err), TRIAL_OK);
+}
+
+static json_t *ask(desk *d, const char *method, const char *params)
+{
+    const answers_settings settings = { TRIAL_REQUEST_BYTES_DEFAULT };
+    answers_progress progress = { 0 };
+    trial_arena arena = { 0 };
+    pack_writer frame = { 0 };
+    pack_writer answer = { 0 };
+    trial_request request;
+
+    commit(d);
+    make_request(method, desk_json(params), &frame, &arena, &request);
+    if (request.method == TRIAL_METHOD_READ) {
+        answers_read(d->store, &settings, 77, &request.as.read, &answer);
+    } else if (request.method == TRIAL_METHOD_QUERY) {
+        answers_query(
+            d->store, &settings, 77, &request.as.query, trial_date_of(d->now_ns), &answer);
+    } else {
+        answers_verify(d->store, 77, &request.as.verify, &progress, &answer);
+    }
+    (void)keep_answer(d, &answer);
+    pack_writer_done(&frame);
+    pack_writer_done(&answer);
+    trial_arena_done(&arena);
+    return d->answer;
+}
+
+json_t *desk_read(desk *d, const char *params)
+{
+    return ask(d, "read", params);
+}
+
+json_t *desk_query(desk *d, const char *params)
+{
+    return ask(d, "query", params);
+}
+
+json_t *desk_verify(desk *d, const char *params)
+{
+    return ask(d, "verify", params);
+}
+
+/* The programme's history, read once. */
+static json_t *programme(void)
+{
+    static json_t *lines;
+    FILE *file;
+    json_t *event;
+
+    if (lines != NULL) {
+        return lines;
+    }
+    lines = json_array();
+    file = fopen(TRIAL_TEST_DATA "/data/programme-2016-2020.ndjson", "r");
+    assert_non_null(file);
+    while ((event = json_loadf(file, JSON_DISABLE_EOF_CHECK, NULL)) != NULL) {
+        (void)json_array_append_new(lines, event);
+    }
+    (void)fclose(file);
+    return lines;
+}
+
+size_t desk_programme_lines(void)
+{
+    return json_array_size(programme());
+}
+
+void desk_import(desk *d, size_t from, size_t count, size_t batch)
+{
+    for (size_t done = 0; done < count;) {
+        json_t *events = json_array();
+
+        for (size_t i = 0; i < batch && done < count; i++, done++) {
+            (void)json_array_append(events, json_array_get(programme(), from + done));
+        }
+        (void)desk_append_json(d, json_pack("{s:o}", "events", events));
+        if (d->is_error) {
+            fail_msg("%s", json_dumps(d->answer, JSON_COMPACT));
+        }
+    }
+}
+
+struct comparison {
+    scratch *fresh;
+    uint64_t seen;
+};
+
+static bool compare_row(void *context, trial_bytes key, trial_bytes value)
+{
+    struct comparison *comparison = context;
+    trial_bytes folded =
+        scratch_get(comparison->fresh, (trial_kind)(key.data[0] - 'a'), key_state_id(key));
+
+    assert_bytes(folded, value);
+    comparison->seen++;
+    return true;
+}
+
+void desk_assert_states_are_folded(desk *d)
+{
+    struct comparison comparison = { .fresh = scratch_new() };
+    trial_error err = TRIAL_ERROR_NONE;
+    answers_progress progress = { 0 };
+    store_read *read = NULL;
+    uint64_t folded;
+    uint64_t committed;
+
+    commit(d);
+    assert_int_equal(answers_refold(d->store, comparison.fresh, &progress, &folded, &err),
+                     TRIAL_OK);
+    assert_int_equal(folded, store_head(d->store));
+    assert_int_equal(store_read_begin(d->store, &read, &committed, &err), TRIAL_OK);
+    assert_int_equal(store_read_each(read,
+                                     STORE_STATE,
+                                     (trial_bytes){ 0 },
+                                     (trial_bytes){ 0 },
+                                     compare_row,
+                                     &comparison,
+                                     &err),
+                     TRIAL_OK);
+    store_read_end(read);
+    assert_int_equal(comparison.seen, scratch_count(comparison.fresh));
+    scratch_done(comparison.fresh);
+}

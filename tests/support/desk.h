@@ -1,0 +1,55 @@
+/* desk.h - an engine over a store of the test's own, spoken to in JSON. */
+#ifndef DESK_H
+#define DESK_H
+
+#include "scratch.h"
+
+#include "answers.h"
+#include "engine.h"
+
+#include <jansson.h>
+
+typedef struct desk {
+    char path[SCRATCH_PATH_BYTES];
+    store *store;
+    engine *engine;
+    engine_settings limits;
+    int64_t now_ns; /* of the next turn; goes on by a second each */
+    uint64_t recovered;
+    json_t *answer; /* of the last call: its result, or its error */
+    bool is_error;
+} desk;
+
+/** cmocka's setup and teardown: *state is a desk over a new store. */
+int desk_setup(void **state);
+int desk_teardown(void **state);
+
+/** Close the store and open it again; or open a copy of it as it lies on disk now, as after a
+ * crash. */
+void desk_reopen(desk *d);
+void desk_crash(desk *d);
+
+/**
+ * One append, one turn: `params` is JSON with `events` and the like, ' for ". Returns the result,
+ * or the error where it was refused (d->is_error); borrowed until the next call.
+ */
+json_t *desk_append(desk *d, const char *params);
+json_t *desk_append_json(desk *d, json_t *params); /* takes params */
+
+/** Answer `read` or `query` with these parameters from what LMDB holds; commits first. */
+json_t *desk_read(desk *d, const char *params);
+json_t *desk_query(desk *d, const char *params);
+json_t *desk_verify(desk *d, const char *params);
+
+/** JSON text with ' in place of ". Given. */
+json_t *desk_json(const char *text);
+
+/** Append lines [from, from + count) of the programme's history, `batch` events a request; all must
+ * be taken. */
+void desk_import(desk *d, size_t from, size_t count, size_t batch);
+size_t desk_programme_lines(void);
+
+/** Fail unless the stored states are, byte for byte, what folding the log anew makes. */
+void desk_assert_states_are_folded(desk *d);
+
+#endif

@@ -1,0 +1,227 @@
+/* test_answers.c - pages of events, moments, and the log read again. */
+#include "desk.h"
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, desk_setup, desk_teardown)
+
+static int64_t number(const json_t *answer, const char *name)
+{
+    return json_integer_value(json_object_get(answer, name));
+}
+
+/* Read page after page and hold each event's position against a naive filter over the whole log. */
+static void assert_pages(desk *d, const char *params, bool is_backwards, size_t wanted)
+{
+    json_t *asked = desk_json(params);
+    size_t seen = 0;
+    int64_t last = is_backwards ? INT64_MAX : 0;
+
+    for (;;) {
+        char *text = json_dumps(asked, JSON_COMPACT);
+        json_t *answer = desk_read(d, text);
+        const json_t *event;
+        size_t i;
+
+        free(text);
+        assert_false(d->is_error);
+        assert_true(json_array_size(json_object_get(answer, "events")) <= 7);
+        json_array_foreach(json_object_get(answer, "events"), i, event)
+        {
+            int64_t position = number(event, "position");
+
+            assert_true(is_backwards ? position < last : position > last);
+            last = position;
+            seen++;
+        }
+        if (number(answer, "next") == 0) {
+            break;
+        }
+        (void)json_object_set(asked, "from", json_object_get(answer, "next"));
+    }
+    json_decref(asked);
+    assert_int_equal(seen, wanted);
+}
+
+static void test_pages_hold_every_event_once_and_in_order(void **state)
+{
+    desk *d = *state;
+
+    desk_import(d, 0, 400, 400);
+    assert_pages(d, "{'limit':7}", false, 400);
+    assert_pages(d, "{'limit':7,'backwards':true}", true, 400);
+    assert_pages(d, "{'limit':7,'subject':'network/'}", false, 83);
+    assert_pages(d, "{'limit':7,'types':['municipality.','round.opened']}", false, 47);
+    assert_pages(d, "{'limit':7,'subject':'trial/ff2-018'}", false, 9);
+    assert_pages(d, "{'limit':7,'subject':'trial/ff2-018','backwards':true}", true, 9);
+    assert_pages(d, "{'limit':7,'subject':'trial/none'}", false, 0);
+    assert_pages(d, "{'limit':7,'programme':'ff2'}", false, 356);
+    assert_pages(d, "{'limit':7,'programme':'ff2','backwards':true}", true, 356);
+    assert_pages(d, "{'limit':7,'programme':'ff2','types':['round.']}", false, 4);
+    assert_pages(d, "{'limit':7,'programme':'none'}", false, 0);
+    assert_pages(d, "{'limit':7,'as_of':'2016-12-31'}", false, 190);
+    assert_pages(d, "{'limit':7,'known_at':100}", false, 100);
+    assert_pages(d, "{'limit':7,'known_at':'2001-01-01'}", false, 0);
+    assert_pages(d, "{'limit':7,'from':500}", false, 0);
+}
+
+static void assert_invalid(desk *d, const char *field)
+{
+    const json_t *detail = json_object_get(d->answer, "detail");
+
+    assert_true(d->is_error);
+    assert_string_equal(json_string_value(json_object_get(d->answer, "code")), "invalid");
+    assert_string_equal(json_string_value(json_object_get(detail, "field")), field);
+}
+
+static void test_a_bad_parameter_is_named(void **state)
+{
+    static const char *const reads[][2] = {
+        { "{'from':-1}", "from" },
+        { "{'limit':0}", "limit" },
+        { "{'limit':1025}", "limit" },
+        { "{'subject':'trial'}", "subject" },
+        { "{'as_of':'yesterday'}", "as_of" },
+        { "{'as_of':'2016-02-30'}", "as_of" },
+        { "{'known_at':0}", "known_at" },
+        { "{'known_at':true}", "known_at" },
+        { "{'known_at':'2016'}", "known_at" },
+    };
+    static const char *const queries[][2] = {
+        { "{'view':'trial','limit':0}", "limit" },
+        { "{'view':'trial','where':{'colour':'red'}}", "where.colour" },
+        { "{'view':'trial','as_of':'x'}", "as_of" },
+    };
+    desk *d = *state;
+
+    for (size_t i = 0; i < sizeof reads / sizeof reads[0]; i++) {
+        (void)desk_read(d, reads[i][0]);
+        assert_invalid(d, reads[i][1]);
+    }
+    for (size_t i = 0; i < sizeof queries / sizeof queries[0]; i++) {
+        (void)desk_query(d, queries[i][0]);
+        assert_invalid(d, queries[i][1]);
+    }
+    (void)desk_query(d, "{'view':'nothing'}");
+    assert_string_equal(json_string_value(json_object_get(d->answer, "code")), "not-found");
+}
+
+static json_t *rows_of(desk *d, const char *params)
+{
+    json_t *answer = desk_query(d, params);
+
+    if (d->is_error) {
+        fail_msg("%s: %s", params, json_dumps(answer, JSON_COMPACT));
+    }
+    return json_incref(json_object_get(answer, "rows"));
+}
+
+static void assert_same(desk *d, const char *a, const char *b)
+{
+    json_t *left = rows_of(d, a);
+    json_t *right = rows_of(d, b);
+
+    assert_true(json_array_size(left) > 0);
+    if (!json_equal(left, right)) {
+        fail_msg("%s differs from %s", a, b);
+    }
+    json_decref(left);
+    json_decref(right);
+}
+
+/* A moment folded from one programme's list, from the whole log, and the tables of now are three
+ * ways to the same states. */
+static void test_every_way_to_a_moment_leads_to_the_same_rows(void **state)
+{
+    static const char *const views[] = { "programme", "funnel",     "network", "trial",
+                                         "exemption", "evaluation", "outcome", "law",
+                                         "deadline",  "figure",     "refusal", "duration",
+                                         "finding" };
+    desk *d = *state;
+    char now[160];
+    char folded[160];
+    char listed[160];
+
+    desk_import(d, 0, 1866, 300);
+    d->now_ns = 1700000000 * TRIAL_NS_PER_S; /* the day that as_of names below */
+    for (size_t i = 0; i < sizeof views / sizeof views[0]; i++) {
+        (void)snprintf(now, sizeof now, "{'view':'%s'}", views[i]);
+        (void)snprintf(folded, sizeof folded, "{'view':'%s','known_at':1866}", views[i]);
+        (void)snprintf(listed,
+                       sizeof listed,
+                       "{'view':'%s','known_at':1866,'where':{'programme':'ff2'}}",
+                       views[i]);
+        assert_same(d, now, folded);
+        assert_same(d, now, listed);
+    }
+    assert_same(d, "{'view':'municipality'}", "{'view':'municipality','known_at':1866}");
+    assert_same(d,
+                "{'view':'municipality','key':'0159'}",
+                "{'view':'municipality','key':'municipality/0159','as_of':'2023-12-31'}");
+    assert_same(d,
+                "{'view':'trial','key':'ff2-018'}",
+                "{'view':'trial','key':'trial/ff2-018','known_at':1866}");
+}
+
+static void test_verify_reads_the_log_again(void **state)
+{
+    desk *d = *state;
+    char params[200];
+    json_t *earlier;
+
+    desk_import(d, 0, 700, 100);
+    earlier = json_incref(desk_verify(d, "{}"));
+    assert_int_equal(number(earlier, "size"), 700);
+    assert_int_equal(number(earlier, "bad"), 0);
+    assert_true(json_is_true(json_object_get(earlier, "same")));
+    desk_import(d, 700, 300, 100);
+    (void)snprintf(params,
+                   sizeof params,
+                   "{'size':700,'root':'%s'}",
+                   json_string_value(json_object_get(earlier, "root")));
+    assert_true(json_is_true(json_object_get(desk_verify(d, params), "same")));
+    params[8] = '6'; /* 600: not the size of that root */
+    assert_true(json_is_false(json_object_get(desk_verify(d, params), "same")));
+    (void)desk_verify(d, "{'size':700}");
+    assert_invalid(d, "root");
+    (void)desk_verify(d, "{'size':-1,'root':''}");
+    assert_invalid(d, "size");
+    (void)desk_verify(d, "{'size':1,'root':'abc'}");
+    assert_invalid(d, "root");
+    (void)desk_verify(
+        d,
+        "{'size':2000,'root':'0000000000000000000000000000000000000000000000000000000000000000'}");
+    assert_true(json_is_false(json_object_get(d->answer, "same")));
+    json_decref(earlier);
+}
+
+static void test_the_answer_stays_under_its_limit(void **state)
+{
+    const answers_settings settings = { 8192 };
+    desk *d = *state;
+    trial_request request = { .msgid = 77 };
+    pack_writer answer = { 0 };
+    trial_error err = TRIAL_ERROR_NONE;
+
+    desk_import(d, 0, 300, 300);
+    assert_int_equal(store_commit_all(d->store, &err), TRIAL_OK);
+    request.as.query.view = TRIAL_TEXT("municipality");
+    answers_query(d->store, &settings, 77, &request.as.query, 0, &answer);
+    assert_in_range(answer.size, 4096, 8192);
+    pack_writer_reset(&answer);
+    request = (trial_request){ .msgid = 77 };
+    answers_read(d->store, &settings, 77, &request.as.read, &answer);
+    assert_in_range(answer.size, 4096, 8192);
+    pack_writer_done(&answer);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_pages_hold_every_event_once_and_in_order),
+        TEST(test_a_bad_parameter_is_named),
+        TEST(test_every_way_to_a_moment_leads_to_the_same_rows),
+        TEST(test_verify_reads_the_log_again),
+        TEST(test_the_answer_stays_under_its_limit),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
