@@ -172,7 +172,7 @@ static void test_shape_is_judged_first_and_names_its_event(void **state)
     desk *d = *state;
 
     (void)desk_append(d, EVENTS(STEP("1", "case/a", "x") "," STEP("2", "case/", "x")));
-    assert_refused(d, "invalid", "bad-range", 1);
+    assert_refused(d, "invalid", "wrong-type", 1);
     (void)desk_append(d, EVENTS(""));
     assert_refused(d, "invalid", "bad-range", -1);
     (void)desk_append(d, "{'events':7}");
