@@ -151,7 +151,8 @@ static void put_event(pack_writer *writer, const proto_arrival *arrival, uint8_t
     uint32_t added = 0;
     size_t data_at = 0;
     size_t programme_at;
-    trial_text programme = trial_event_programme(event);
+    pack_reader named = pack_reader_of(proto_data_field(event->data, TRIAL_TEXT("programme")));
+    trial_text programme = pack_text(&named); /* of any type: rows ask for it, others may have it */
 
     pack_put_map(writer, count + 3);
     for (uint32_t i = 0; i < count; i++) {
@@ -182,7 +183,7 @@ static void put_event(pack_writer *writer, const proto_arrival *arrival, uint8_t
     while (added < 3) {
         put_added(writer, event, added++);
     }
-    if (programme.at != NULL) {
+    if (programme.size > 0) {
         programme_at = data_at + (size_t)((const uint8_t *)programme.at - event->data.data);
         put_span(head + AT_PROGRAMME, programme_at, programme.size);
     }

@@ -269,7 +269,7 @@ read_texts(struct walk *walk, const trial_field *field, const pack_token *list, 
             return fail_at(walk, TRIAL_RULE_BAD_RANGE, "must not hold control characters");
         }
     }
-    if (is_codes && has_twins(texts)) {
+    if (is_codes && !walk->is_ours && has_twins(texts)) {
         return fail_at(walk, TRIAL_RULE_BAD_RANGE, "must not name a code twice");
     }
     memcpy(into, &texts, sizeof texts);

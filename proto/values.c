@@ -8,8 +8,9 @@ struct level {
     trial_value *value;
     trial_entry *entries; /* writing a map: in the order of their names */
     uint32_t next;
-    uint32_t left; /* reading: items or entries still to come */
-    trial_text name;
+    uint32_t left;       /* items or entries still to come */
+    trial_text name;     /* reading a map: of the entry that comes */
+    trial_text greatest; /* of the names so far */
 };
 
 static int compare_entries(const void *a, const void *b)
@@ -141,16 +142,16 @@ static trial_code
 place(struct level *level, trial_value *value, trial_arena *arena, trial_error *err)
 {
     trial_value *into = level->value;
-    uint32_t count = into->kind == TRIAL_VALUE_MAP ? into->as.map.count : 0;
 
     level->left--;
     if (into->kind == TRIAL_VALUE_LIST) {
         trial_value_push(arena, into, value);
         return TRIAL_OK;
     }
-    /* A name behind the last one is new; only what is out of order must be looked for. */
-    if (count > 0 && trial_text_compare(into->as.map.entries[count - 1].name, level->name) >= 0 &&
-        trial_value_find(into, level->name) != NULL) {
+    /* A name behind all others is new; only what is out of order must be looked for. */
+    if (level->greatest.at == NULL || trial_text_compare(level->greatest, level->name) < 0) {
+        level->greatest = level->name;
+    } else if (trial_value_find(into, level->name) != NULL) {
         return trial_fail_rule(err,
                                TRIAL_RULE_NOT_JSON,
                                "the key '%.*s' is there twice",
