@@ -496,6 +496,38 @@ static void test_a_corrected_event_is_read_with_other_data(void **state)
     assert_null(proto_data_field(data, TRIAL_TEXT("closed")).data);
 }
 
+/* The example of PROTOCOL.md, which others test their own code against. */
+static void test_the_example_of_the_protocol_is_right(void **state)
+{
+    uint8_t counting[TRIAL_SALT_BYTES];
+    proto_arrival arrival;
+    proto_record record;
+    trial_bytes bytes;
+
+    (void)state;
+    assert_int_equal(read_event(sound_event(), &arrival, NULL), TRIAL_OK);
+    assert_bytes_equal(arrival.content,
+                       test_hex(&arena,
+                                "87 a4 64617461 81 a8 636c6f7365644f6e aa 323032302d31322d3331"
+                                "a2 6964 a1 31   a6 736f75726365 ac 2f646b2f7265676572696e67"
+                                "ab 7370656376657273696f6e a3 312e30"
+                                "a7 7375626a656374 ad 70726f6772616d6d652f666632"
+                                "a4 74696d65 b9 323032302d31322d33315431323a30303a30302b30313a3030"
+                                "a4 74797065 b0 70726f6772616d6d652e636c6f736564"));
+    for (unsigned i = 0; i < sizeof counting; i++) {
+        counting[i] = (uint8_t)i;
+    }
+    arrival.event.position = 9;
+    arrival.event.revision = 3;
+    arrival.event.ingest = trial_date_begin(18628);
+    proto_record_write(&arrival, 8, counting, &arena, &bytes);
+    assert_int_equal(proto_record_read(bytes, &record, NULL), TRIAL_OK);
+    assert_memory_equal(
+        record.leaf,
+        test_hex(&arena, "c0e26099f7eec96fa26c4e9022dcd245a365f54588781ce3c7014d6189e4c321").data,
+        TRIAL_HASH_BYTES);
+}
+
 /* RFC 6962: eight entries, and the roots of the trees of the first n of them. */
 static void test_the_tree_has_the_roots_of_the_vectors(void **state)
 {
@@ -551,6 +583,7 @@ int main(void)
         cmocka_unit_test_setup(test_a_flipped_bit_never_goes_unseen_or_astray, reset),
         cmocka_unit_test_setup(test_a_record_cut_anywhere_is_damage, reset),
         cmocka_unit_test_setup(test_a_corrected_event_is_read_with_other_data, reset),
+        cmocka_unit_test_setup(test_the_example_of_the_protocol_is_right, reset),
         cmocka_unit_test_setup(test_the_tree_has_the_roots_of_the_vectors, reset),
     };
 
