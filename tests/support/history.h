@@ -72,6 +72,9 @@ typedef struct history_dice {
 /** 0 .. sides - 1. */
 uint32_t history_roll(history_dice *dice, uint32_t sides);
 
+/** A text with a number in it, as printf makes it. */
+const char *history_name(history *past, const char *beginning, uint32_t number);
+
 /** Any event at all, legal or not, of a world of a few names: it has the right types, no more. */
 trial_event history_any(history *past, history_dice *dice);
 
