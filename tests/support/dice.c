@@ -181,11 +181,16 @@ static const char *any_source(history_dice *dice, trial_event_type type)
     return sources[first];
 }
 
+static trial_date last_day(const history *past)
+{
+    return past->event_count == 0 ? 17000 : trial_date_of(past->events[past->event_count - 1].time);
+}
+
 trial_event history_any(history *past, history_dice *dice)
 {
     trial_event_type type = (trial_event_type)history_roll(dice, TRIAL_EVENT_COUNT);
     trial_kind kind = trial_event_row_of(type)->kind;
-    trial_date day = 17000 + (trial_date)history_roll(dice, 16);
+    trial_date day = last_day(past) - 2 + (trial_date)history_roll(dice, 16);
     trial_instant time = trial_date_begin(day) + history_roll(dice, 2);
     bool is_odd = history_roll(dice, 16) == 15; /* a subject or source of the wrong kind */
     trial_event event = history_blank(past,
