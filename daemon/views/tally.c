@@ -14,6 +14,18 @@ void views_tally_add(views_tally *tally, const struct trial_trial *trial)
     }
 }
 
+void views_put_split(trial_arena *arena,
+                     trial_value *provenance,
+                     const char *name,
+                     const int64_t counts[TRIAL_CHOICE_provenance_END])
+{
+    trial_value *split = views_put_map(arena, provenance, name);
+
+    views_put_count(arena, split, "documented", counts[TRIAL_CHOICE_provenance_DOCUMENTED]);
+    views_put_count(arena, split, "reconstructed", counts[TRIAL_CHOICE_provenance_RECONSTRUCTED]);
+    views_put_count(arena, split, "reported", counts[TRIAL_CHOICE_provenance_NONE]);
+}
+
 /* One municipality in one programme. */
 struct party {
     bool is_counted;

@@ -31,15 +31,11 @@ static void put_provenance(trial_arena *arena, trial_value *row, const views_tal
 {
     trial_value *provenance = views_put_map(arena, row, "provenance");
 
-    for (trial_choice step = 1; step < TRIAL_CHOICE_step_END; step++) {
-        const int64_t *counts = tally->by_provenance[step];
-        trial_value *split =
-            views_put_map(arena, provenance, trial_choice_word(&trial_choices_step, step));
-
-        views_put_count(arena, split, "documented", counts[TRIAL_CHOICE_provenance_DOCUMENTED]);
-        views_put_count(
-            arena, split, "reconstructed", counts[TRIAL_CHOICE_provenance_RECONSTRUCTED]);
-        views_put_count(arena, split, "reported", counts[TRIAL_CHOICE_provenance_NONE]);
+    for (int step = 1; step < TRIAL_CHOICE_step_END; step++) {
+        views_put_split(arena,
+                        provenance,
+                        trial_choice_word(&trial_choices_step, (trial_choice)step),
+                        tally->by_provenance[step]);
     }
 }
 
@@ -49,15 +45,17 @@ static trial_value *make_row(trial_arena *arena, trial_text programme, const vie
     trial_value *abandoned_by;
 
     views_put_text(arena, row, "programme", programme);
-    for (trial_choice step = 1; step < TRIAL_CHOICE_step_END; step++) {
-        views_put_count(
-            arena, row, trial_choice_word(&trial_choices_step, step), tally->steps[step]);
+    for (int step = 1; step < TRIAL_CHOICE_step_END; step++) {
+        views_put_count(arena,
+                        row,
+                        trial_choice_word(&trial_choices_step, (trial_choice)step),
+                        tally->steps[step]);
     }
     abandoned_by = views_put_map(arena, row, "abandonedBy");
-    for (trial_choice stage = 1; stage < TRIAL_CHOICE_stage_END; stage++) {
+    for (int stage = 1; stage < TRIAL_CHOICE_stage_END; stage++) {
         views_put_count(arena,
                         abandoned_by,
-                        trial_choice_word(&trial_choices_stage, stage),
+                        trial_choice_word(&trial_choices_stage, (trial_choice)stage),
                         tally->abandoned_by[stage]);
     }
     put_provenance(arena, row, tally);

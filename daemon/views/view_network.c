@@ -42,20 +42,28 @@ static void put_members(trial_arena *arena, trial_value *row, const struct trial
 
 static void put_trials(trial_arena *arena, trial_value *row, const struct of_network *counts)
 {
+    static const trial_choice counted[] = { TRIAL_CHOICE_step_SUBMITTED,
+                                            TRIAL_CHOICE_step_APPROVED,
+                                            TRIAL_CHOICE_step_COMPLETED,
+                                            TRIAL_CHOICE_step_EVALUATED };
     trial_value *trials = views_put_map(arena, row, "trials");
+    trial_value *provenance;
 
-    for (trial_choice state = 1; state < TRIAL_CHOICE_trial_state_END; state++) {
+    for (int state = 1; state < TRIAL_CHOICE_trial_state_END; state++) {
         if (counts->by_state[state] > 0) {
             views_put_count(arena,
                             trials,
-                            trial_choice_word(&trial_choices_trial_state, state),
+                            trial_choice_word(&trial_choices_trial_state, (trial_choice)state),
                             counts->by_state[state]);
         }
     }
-    views_put_count(arena, row, "submitted", counts->tally.steps[TRIAL_CHOICE_step_SUBMITTED]);
-    views_put_count(arena, row, "approved", counts->tally.steps[TRIAL_CHOICE_step_APPROVED]);
-    views_put_count(arena, row, "completed", counts->tally.steps[TRIAL_CHOICE_step_COMPLETED]);
-    views_put_count(arena, row, "evaluated", counts->tally.steps[TRIAL_CHOICE_step_EVALUATED]);
+    provenance = views_put_map(arena, row, "provenance");
+    for (size_t i = 0; i < sizeof counted / sizeof counted[0]; i++) {
+        const char *name = trial_choice_word(&trial_choices_step, counted[i]);
+
+        views_put_count(arena, row, name, counts->tally.steps[counted[i]]);
+        views_put_split(arena, provenance, name, counts->tally.by_provenance[counted[i]]);
+    }
 }
 
 static void

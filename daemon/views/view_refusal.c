@@ -7,6 +7,7 @@ struct refused {
     trial_text ministry;
     trial_integer round;
     int64_t count;
+    int64_t by_provenance[TRIAL_CHOICE_provenance_END];
 };
 
 struct refusals {
@@ -19,10 +20,11 @@ static bool count_trial(void *context, const trial_state *state)
     struct refusals *all = context;
     trial_arena *arena = all->fold->arena;
     const struct trial_trial *trial = &state->as.trial;
+    const struct trial_milestone *rejected = rules_milestone(trial, TRIAL_CHOICE_step_REJECTED);
     struct refused *refused;
     trial_text parts[4] = { trial->programme, { 0 }, trial->ministry, { 0 } };
 
-    if (trial->state != TRIAL_CHOICE_trial_state_REJECTED) {
+    if (trial->state != TRIAL_CHOICE_trial_state_REJECTED || rejected == NULL) {
         return true;
     }
     parts[1] = trial_text_of(trial_choice_word(&trial_choices_rejection, trial->rejection));
@@ -36,6 +38,7 @@ static bool count_trial(void *context, const trial_state *state)
         refused->ministry = trial_arena_text(arena, trial->ministry);
         refused->round = trial->round;
     }
+    refused->by_provenance[rejected->provenance]++;
     return true;
 }
 
@@ -54,6 +57,8 @@ trial_code views_make_refusal(views_fold *fold, trial_error *err)
         views_put_text(arena, row, "ministry", refused->ministry);
         views_put_integer(arena, row, "round", refused->round);
         views_put_count(arena, row, "count", refused->count);
+        views_put_split(
+            arena, views_put_map(arena, row, "provenance"), "count", refused->by_provenance);
         views_keep(fold, all.table.slots[i].key, row);
     }
     return code;

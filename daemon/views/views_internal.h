@@ -146,6 +146,12 @@ typedef struct views_tally {
 
 void views_tally_add(views_tally *tally, const struct trial_trial *trial);
 
+/** How a count is known: an entry of the column `provenance`. */
+void views_put_split(trial_arena *arena,
+                     trial_value *provenance,
+                     const char *name,
+                     const int64_t counts[TRIAL_CHOICE_provenance_END]);
+
 /** Networks and municipalities of a programme. */
 typedef struct views_parties {
     int64_t applied;   /* networks that ever applied */

@@ -102,7 +102,9 @@ void views_narrow(views_fold *fold)
         narrow_to_whole_subject(fold, before_slash(fold->key, 2));
         break;
     case KEY_PROGRAMME_FIRST:
-        fold->programme = before_slash(fold->key, 1);
+        if (before_slash(fold->key, 1).size > 0) { /* what belongs to none has an empty one */
+            fold->programme = before_slash(fold->key, 1);
+        }
         break;
     }
 }

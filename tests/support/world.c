@@ -204,7 +204,7 @@ static void keep_event(struct world *world, json_t *event)
 {
     if (world->count == world->room) {
         world->room = world->room == 0 ? 256 : world->room * 2;
-        world->events = trial_memory_again(world->events, world->room * sizeof *world->events);
+        world->events = trial_memory_again(world->events, world->room * sizeof(json_t *));
     }
     world->events[world->count++] = event;
 }

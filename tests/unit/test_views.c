@@ -115,6 +115,7 @@ static const struct row_case {
       { "funnel", .key = "b", .as_of = "2017-01-31" },
       "submitted",
       "0" },
+    { "an enacted law enters into force", { "law", .key = "l-1" }, "state", "\"in-force\"" },
     { "there is one row a programme", { "funnel", .key = NULL }, KEYS, "a b" },
 
     { "a network knows its members now and ever",
@@ -132,6 +133,13 @@ static const struct row_case {
       "trials",
       "{\"abandoned\":1,\"evaluated\":1,\"rejected\":1,\"submitted\":1}" },
     { "and how far they ever got", { "network", .key = "a-x" }, "submitted", "4" },
+    { "and how each count is known",
+      { "network", .key = "a-x" },
+      "provenance",
+      "{\"approved\":{\"documented\":0,\"reconstructed\":1,\"reported\":1},"
+      "\"completed\":{\"documented\":0,\"reconstructed\":0,\"reported\":1},"
+      "\"evaluated\":{\"documented\":0,\"reconstructed\":0,\"reported\":1},"
+      "\"submitted\":{\"documented\":1,\"reconstructed\":1,\"reported\":2}}" },
     { "a network without trials has none of them", { "network", .key = "a-z" }, "trials", "{}" },
     { "what a network shared stands in its row",
       { "network", .key = "a-x" },
@@ -414,10 +422,23 @@ static const struct row_case {
       KEYS,
       "a/happiness/2019-12-31/0000000066" },
 
+    { "a foreign subject's figure is of no programme",
+      { "figure", .where = "{\"document\":\"foreign\"}" },
+      "computed",
+      "null" },
+    { "a day before the log knows of anything counts nothing",
+      { "figure", .where = "{\"document\":\"other\"}", .as_of = "2016-12-31" },
+      KEYS,
+      "" },
+
     { "a rejection without a ministry is its screener's",
       { "refusal", .where = "{\"reason\":\"eu-law\"}" },
       KEYS,
       "a/eu-law/M/1/0000000001" },
+    { "how a rejection is known is told apart",
+      { "refusal", .key = "a/eu-law/M/1/0000000001" },
+      "provenance",
+      "{\"count\":{\"documented\":0,\"reconstructed\":0,\"reported\":1}}" },
     { "rejections are counted", { "refusal", .key = "a/eu-law/M/1/0000000001" }, "count", "1" },
 
     { "the median of an even number is the upper one",
