@@ -125,6 +125,43 @@ static uint32_t elements_max(const proto_frame_limits *limits)
     return elements > limits->request_bytes ? limits->request_bytes : (uint32_t)elements;
 }
 
+/* Find the event of an append that a scan of the whole frame failed on, so that its sender learns
+ * which one it is. Only on the way to a refusal: these bytes were not passed, so every step looks
+ * where it goes. */
+static void name_event(trial_bytes bytes, const proto_frame_limits *limits, trial_error *err)
+{
+    const pack_limits scan = { .bytes = limits->request_bytes,
+                               .depth = limits->event_depth,
+                               .elements = TRIAL_EVENT_ELEMENTS_MAX };
+    pack_reader reader = pack_reader_of(bytes);
+    uint32_t count;
+
+    if (pack_list(&reader) != 4 || pack_unsigned(&reader) != PROTO_REQUEST ||
+        pack_unsigned(&reader) > UINT32_MAX ||
+        !trial_text_is(pack_text(&reader), trial_method_row_of(TRIAL_METHOD_APPEND)->name) ||
+        pack_list(&reader) != 1) {
+        return;
+    }
+    for (count = pack_map(&reader); count > 0 && !reader.has_failed; count--) {
+        if (trial_text_is(pack_text(&reader), "events")) {
+            break;
+        }
+        (void)pack_skip(&reader);
+    }
+    count = count == 0 ? 0 : pack_list(&reader);
+    for (uint32_t i = 0; i < count && !reader.has_failed; i++) {
+        trial_error why = TRIAL_ERROR_NONE;
+        trial_bytes event = pack_skip(&reader);
+
+        if (!reader.has_failed && pack_scan(event, &scan, &why) != TRIAL_OK &&
+            why.rule == err->rule) {
+            *err = why;
+            err->index = i;
+            return;
+        }
+    }
+}
+
 trial_code proto_frame_read(trial_bytes bytes,
                             const proto_frame_limits *limits,
                             proto_frame *ret_frame,
@@ -135,12 +172,24 @@ trial_code proto_frame_read(trial_bytes bytes,
         .depth = limits->event_depth + TRIAL_REQUEST_DEPTH_EXTRA,
         .elements = elements_max(limits),
     };
+    trial_error why = TRIAL_ERROR_NONE;
     trial_code code;
 
     *ret_frame = (proto_frame){ 0 };
     peek_msgid(bytes, ret_frame);
-    code = pack_scan(bytes, &scan, err);
-    return code == TRIAL_OK ? take_apart(bytes, ret_frame, err) : code;
+    code = pack_scan(bytes, &scan, &why);
+    if (code == TRIAL_OK) {
+        code = take_apart(bytes, ret_frame, &why);
+    } else if (why.rule != TRIAL_RULE_NOT_JSON) {
+        name_event(bytes, limits, &why);
+    }
+    if (code != TRIAL_OK && why.rule == TRIAL_RULE_NOT_JSON) {
+        ret_frame->msgid = 0; /* it cannot be read as a request: not its msgid either */
+    }
+    if (code != TRIAL_OK && err != NULL) {
+        *err = why;
+    }
+    return code;
 }
 
 /* Values kept as bytes came as the peer spelt them; whoever reads them asks for the one spelling.

@@ -29,8 +29,9 @@ typedef struct proto_frame_limits {
 } proto_frame_limits;
 
 /**
- * Scan a frame and take it apart. ret_frame->msgid is set as soon as it could be read, also on
- * failure (else 0), so that the peer can be answered. Fails with MALFORMED, INVALID or TOO_LARGE.
+ * Scan a frame and take it apart. ret_frame->msgid is set also where a request's contents are at
+ * fault, so that the peer can be answered; it is 0 where the frame cannot be read as a request.
+ * Fails with MALFORMED, INVALID or TOO_LARGE; index is that of the event of an append at fault.
  */
 TRIAL_MUST_USE trial_code proto_frame_read(trial_bytes bytes,
                                            const proto_frame_limits *limits,

@@ -37,32 +37,32 @@ static const struct frame_case {
     { "a msgid in a long form", "94 00 cf0000000000000005 a6737461747573 90", TRIAL_OK, 5 },
     { "a notification", "93 02 a6637265646974 91 80", TRIAL_OK, 0 },
     { "a notification that is too long", "94 02 a6637265646974 91 80 c0", TRIAL_MALFORMED, 0 },
-    { "a request that is too short", "93 00 07 a6737461747573", TRIAL_MALFORMED, 7 },
-    { "a request that is too long", "95 00 07 a6737461747573 90 c0", TRIAL_MALFORMED, 7 },
+    { "a request that is too short", "93 00 07 a6737461747573", TRIAL_MALFORMED, 0 },
+    { "a request that is too long", "95 00 07 a6737461747573 90 c0", TRIAL_MALFORMED, 0 },
     { "a kind that is none", "94 03 07 a6737461747573 90", TRIAL_MALFORMED, 0 },
     { "a kind that is text", "94 a130 07 a6737461747573 90", TRIAL_MALFORMED, 0 },
     { "a map", "80", TRIAL_MALFORMED, 0 },
     { "an empty list", "90", TRIAL_MALFORMED, 0 },
     { "nothing", "", TRIAL_MALFORMED, 0 },
-    { "a method that is no text", "94 00 07 01 90", TRIAL_MALFORMED, 7 },
+    { "a method that is no text", "94 00 07 01 90", TRIAL_MALFORMED, 0 },
     { "parameters that are a map", "94 00 07 a6737461747573 80", TRIAL_INVALID, 7 },
     { "parameters that are nil", "94 00 07 a6737461747573 c0", TRIAL_INVALID, 7 },
     { "two parameters", "94 00 07 a6737461747573 92 80 80", TRIAL_INVALID, 7 },
     { "a parameter that is no map", "94 00 07 a6737461747573 91 01", TRIAL_INVALID, 7 },
-    { "bytes behind the frame", "94 00 07 a6737461747573 90 c0", TRIAL_MALFORMED, 7 },
-    { "a frame cut short", "94 00 07 a67374617475", TRIAL_MALFORMED, 7 },
-    { "a frame cut behind its msgid", "94 00 07", TRIAL_MALFORMED, 7 },
+    { "bytes behind the frame", "94 00 07 a6737461747573 90 c0", TRIAL_MALFORMED, 0 },
+    { "a frame cut short", "94 00 07 a67374617475", TRIAL_MALFORMED, 0 },
+    { "a frame cut behind its msgid", "94 00 07", TRIAL_MALFORMED, 0 },
     { "a bad character", "94 00 07 a6737461747573 91 81 a1ff c0", TRIAL_MALFORMED, 7 },
     { "a response", "94 01 07 c0 c3", TRIAL_OK, 7 },
     { "a response with an error", "94 01 07 80 c0", TRIAL_OK, 7 },
-    { "an error that is text", "94 01 07 a178 c0", TRIAL_MALFORMED, 7 },
+    { "an error that is text", "94 01 07 a178 c0", TRIAL_MALFORMED, 0 },
     { "nested beyond twenty levels",
       "94 00 07 a6617070656e64 91 81 a6 6576656e7473 91 81 a1 78 91919191919191919191919191919190",
       TRIAL_TOO_LARGE,
       7 },
 };
 
-static void test_a_frame_is_taken_apart_or_refused_with_its_msgid(void **state)
+static void test_a_frame_is_taken_apart_or_refused(void **state)
 {
     (void)state;
     for (size_t i = 0; i < COUNT_OF(frames); i++) {
@@ -114,6 +114,35 @@ static void test_a_frame_is_bounded_in_bytes_and_elements(void **state)
     assert_int_equal(proto_frame_read((trial_bytes){ bomb, 9999 }, &small, &frame, &err),
                      TRIAL_TOO_LARGE);
     assert_int_equal(frame.msgid, 7);
+}
+
+static void test_the_event_that_breaks_a_scan_is_named(void **state)
+{
+    const proto_frame_limits limits = { 4096, 16, 4 };
+    /* append: { events: [ {}, { a: [[[[]]]] } ] } and { x: 0, events: [ {}, {}, { "\xff": 0 } ] }
+     */
+    static const char deep[] = "\x94\x00\x07\xa6"
+                               "append\x91\x81\xa6"
+                               "events\x92\x80\x81\xa1"
+                               "a\x91\x91\x91\x90";
+    static const char bad[] = "\x94\x00\x07\xa6"
+                              "append\x91\x82\xa1x\x00\xa6"
+                              "events\x93\x80\x80\x81\xa1\xff";
+    trial_error err = TRIAL_ERROR_NONE;
+    proto_frame frame;
+
+    (void)state;
+    assert_int_equal(
+        proto_frame_read(
+            (trial_bytes){ (const uint8_t *)deep, sizeof deep - 1 }, &limits, &frame, &err),
+        TRIAL_TOO_LARGE);
+    assert_int_equal(err.index, 1);
+    assert_int_equal(frame.msgid, 7);
+    assert_int_equal(
+        proto_frame_read((trial_bytes){ (const uint8_t *)bad, sizeof bad }, &limits, &frame, &err),
+        TRIAL_MALFORMED);
+    assert_int_equal(err.rule, TRIAL_RULE_BAD_UTF8);
+    assert_int_equal(err.index, 2);
 }
 
 static trial_code
@@ -313,7 +342,8 @@ static void test_an_error_of_a_later_protocol_is_still_one(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(test_a_frame_is_taken_apart_or_refused_with_its_msgid, reset),
+        cmocka_unit_test_setup(test_a_frame_is_taken_apart_or_refused, reset),
+        cmocka_unit_test_setup(test_the_event_that_breaks_a_scan_is_named, reset),
         cmocka_unit_test_setup(test_no_parameters_are_an_empty_map, reset),
         cmocka_unit_test_setup(test_a_frame_is_bounded_in_bytes_and_elements, reset),
         cmocka_unit_test_setup(test_parameters_are_read_by_their_rows, reset),
