@@ -1,8 +1,10 @@
 #!/usr/bin/python3
-"""A second programme made of the first: the same history under other names, in the same municipalities.
+"""A second programme made of the first: the same history under other names, in the same
+municipalities.
 
-Every id, subject and reference of `ff2` becomes one of `ff9`; laws become laws of its own; municipalities are shared, so
-that they are registered a second time by events of new ids. As a program it writes the file to stdout.
+Every id, subject and reference of `ff2` becomes one of `ff9`; laws become laws of its own;
+municipalities are shared, so that they are registered a second time by events of new ids. As a
+program it writes the file to stdout.
 """
 import json
 import re

@@ -1,7 +1,9 @@
-"""What every system test stands on: the real triald on a scratch directory, trialctl, and a stranger's client.
+"""What every system test stands on: the real triald on a scratch directory, trialctl, and a
+stranger's client.
 
-Nothing here knows more of the programs than their contract says. Nothing sleeps: every wait is for a message, a
-reply or the end of a process, and every wait is bounded. A process is ended by its own pid only.
+Nothing here knows more of the programs than their contract says. Nothing sleeps: every wait is for
+a message, a reply or the end of a process, and every wait is bounded. A process is ended by its
+own pid only.
 """
 import json
 import os
@@ -24,15 +26,19 @@ TESTS = HERE.parent
 DATA = TESTS / "data" / "programme-2016-2020.ndjson"
 WAIT_S = 120  # of any one wait: long, because a sanitizer on a busy machine is slow
 STOP_S = 10   # from SIGTERM to the end
-ERROR_CODES = ("malformed invalid unknown-type refused conflict duplicate-conflict not-found too-large "
+ERROR_CODES = (
+    "malformed invalid unknown-type refused conflict duplicate-conflict not-found too-large "
                "unauthorised unsupported storage no-space busy").split()
+VIEWS = ("programme funnel network municipality trial exemption evaluation outcome law deadline "
+         "figure refusal duration finding").split()
 ADDED = ("position", "revision", "ingesttime")  # what the daemon adds to an event on reading
 
 sys.path.insert(0, str(TESTS / "support"))
 
 
 def program(variable, name):
-    """The path of a program: from the environment, else from the build directory named by TRIAL_BUILD."""
+    """The path of a program: from the environment, else from the build directory named by
+    TRIAL_BUILD."""
     path = os.environ.get(variable) or os.path.join(os.environ.get("TRIAL_BUILD", "build"), name)
     if not os.access(path, os.X_OK):
         sys.exit(f"{name} is not at '{path}': set {variable}, or --build DIRECTORY")
@@ -87,13 +93,15 @@ class Result:
             raise AssertionError(f"{self}: stdout is not JSON Lines: {fault}") from None
 
     def __str__(self):
-        return f"{self.arguments} status {self.status}\nstdout: {self.out[:600]}\nstderr: {self.err[:600]}"
+        return (f"{self.arguments} status {self.status}\n"
+                f"stdout: {self.out[:600]}\nstderr: {self.err[:600]}")
 
 
 def clean_environment(extra=None):
     """The environment without any setting of ours, plus `extra`."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("TRIALD_")}
-    for name in ("STATE_DIRECTORY", "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID"):
+    for name in ("STATE_DIRECTORY", "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS",
+                 "LISTEN_PID"):
         environment.pop(name, None)
     environment.update(extra or {})
     return environment
@@ -105,7 +113,8 @@ class Notifications:
     def __init__(self, path):
         self.path = path
         self.messages = []
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK
+                                    | socket.SOCK_CLOEXEC)
         self.socket.bind(path)
 
     def drain(self):
@@ -116,7 +125,8 @@ class Notifications:
                 return self.messages
 
     def wait_for(self, prefix, pidfd, wait_s=WAIT_S):
-        """True when a line with that prefix came; False when the process ended or the time was up."""
+        """True when a line with that prefix came; False when the process ended or the time was
+        up."""
         poll = select.poll()
         poll.register(self.socket, select.POLLIN)
         poll.register(pidfd, select.POLLIN)
@@ -154,14 +164,16 @@ class Daemon:
         self.store = store or self.scratch / "store"
         self.endpoint = "ipc://" + self.scratch / "s"
         self.feed = "ipc://" + self.scratch / "f"
-        self.arguments, self.environment, self.wrapper = list(arguments), environment or {}, list(wrapper)
+        self.arguments, self.environment, self.wrapper = list(arguments), environment or {}, list(
+            wrapper)
         self.process = self.notifications = None
         self.pidfd = -1
         self.starts = 0
         self.stderr_path = None
 
     def command(self):
-        return self.wrapper + [program("TRIALD", "triald"), "--store", self.store, "--listen", self.endpoint,
+        return self.wrapper + [program("TRIALD", "triald"), "--store", self.store, "--listen",
+                               self.endpoint,
                                "--feed", self.feed] + self.arguments
 
     def spawn(self):
@@ -169,9 +181,11 @@ class Daemon:
         self.starts += 1
         self.notifications = Notifications(self.scratch / f"n{self.starts}")
         self.stderr_path = self.scratch / f"stderr{self.starts}"
-        environment = clean_environment({"NOTIFY_SOCKET": self.notifications.path, **self.environment})
+        environment = clean_environment({"NOTIFY_SOCKET": self.notifications.path,
+                                         **self.environment})
         with open(self.stderr_path, "wb") as stderr:
-            self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL,
+                                            stdout=subprocess.DEVNULL,
                                             stderr=stderr, env=environment)
         self.pidfd = os.pidfd_open(self.process.pid)
         return self
@@ -198,7 +212,8 @@ class Daemon:
             status = self.process.wait(STOP_S)
         except subprocess.TimeoutExpired:
             self.kill()
-            raise AssertionError(f"triald had not left {STOP_S} s after SIGTERM: {self.stderr()}") from None
+            raise AssertionError(
+                f"triald had not left {STOP_S} s after SIGTERM: {self.stderr()}") from None
         self.notifications.drain()
         self.forget()
         if status != expected:
@@ -237,9 +252,11 @@ class Daemon:
             self.close()
 
     def ctl(self, *arguments, status=0, stdin=None, environment=None, timeout="100s"):
-        """Run trialctl against this daemon and hold its exit status against `status` (None: any)."""
+        """Run trialctl against this daemon and hold its exit status against `status` (None:
+        any)."""
         return ctl(*arguments, status=status, stdin=stdin, timeout=timeout,
-                   environment={"TRIALD_ENDPOINT": self.endpoint, "TRIALD_FEED": self.feed, **(environment or {})})
+                   environment={"TRIALD_ENDPOINT": self.endpoint, "TRIALD_FEED": self.feed,
+                                **(environment or {})})
 
     def ask(self, *arguments, **options):
         """The JSON document that trialctl answers with."""
@@ -265,12 +282,17 @@ def ctl(*arguments, status=0, stdin=None, environment=None, timeout="100s"):
     """Run trialctl with nothing but the given environment."""
     arguments = [str(a) for a in arguments]
     command = [program("TRIALCTL", "trialctl")] + arguments
-    if timeout and "--timeout" not in arguments and not any(a.startswith("--timeout=") for a in arguments):
+    if timeout and "--timeout" not in arguments and not any(a.startswith("--timeout=")
+                                                            for a in arguments):
         command += ["--timeout", timeout]
-    run = subprocess.run(command, input=stdin if stdin is None or isinstance(stdin, bytes) else stdin.encode("utf-8"),
-                         stdin=subprocess.DEVNULL if stdin is None else None, stdout=subprocess.PIPE,
-                         stderr=subprocess.PIPE, env=clean_environment(environment), timeout=2 * WAIT_S, check=False)
-    result = Result(arguments, run.returncode, run.stdout.decode("utf-8"), run.stderr.decode("utf-8", "replace"))
+    run = subprocess.run(command, input=stdin if stdin is None or isinstance(stdin, bytes)
+                         else stdin.encode("utf-8"),
+                         stdin=subprocess.DEVNULL if stdin is None else None,
+                         stdout=subprocess.PIPE,
+                         stderr=subprocess.PIPE, env=clean_environment(environment),
+                         timeout=2 * WAIT_S, check=False)
+    result = Result(arguments, run.returncode, run.stdout.decode("utf-8"),
+                    run.stderr.decode("utf-8", "replace"))
     if "\x1b" in result.out + result.err:
         raise AssertionError(f"colour or a progress bar where there is no terminal: {result}")
     if status is not None and result.status != status:
@@ -330,10 +352,12 @@ class Peer:
             assert len(message) == 4 and (message[2] is None) != (message[3] is None), message
             if message[2] is not None:
                 assert set(message[2]) == {"code", "message", "detail"}, message[2]
-                assert message[2]["code"] in ERROR_CODES and isinstance(message[2]["detail"], dict), message[2]
+                assert message[2]["code"] in ERROR_CODES and isinstance(message[2]["detail"],
+                                                                        dict), message[2]
                 assert message[2]["message"], message[2]
         else:
-            assert len(message) == 3 and isinstance(message[2], list) and len(message[2]) == 1, message
+            assert len(message) == 3 and isinstance(message[2],
+                                                    list) and len(message[2]) == 1, message
         return message
 
     def send(self, method, params=None, msgid=None):
@@ -341,7 +365,8 @@ class Peer:
         if msgid is None:
             self.msgid += 1
             msgid = self.msgid
-        self.send_raw(msgpack.packb([0, msgid, method, [{} if params is None else params]], use_bin_type=True))
+        self.send_raw(msgpack.packb([0, msgid, method, [{} if params is None else params]],
+                                    use_bin_type=True))
         return msgid
 
     def result(self, msgid):
@@ -376,7 +401,8 @@ class Peer:
             self.take(self.receive())
 
     def append(self, events, **params):
-        return self.call("append", events=events if isinstance(events, list) else [events], **params)
+        return self.call("append", events=events if isinstance(events, list) else [events],
+                         **params)
 
     def fails(self, method, **params):
         """The error that a request is answered with; a result is a failure of the test."""
@@ -399,7 +425,8 @@ class Peer:
         """All rows of a view, page by page."""
         rows, after = [], None
         while True:
-            page = self.call("query", view=view, **({"after": after} if after is not None else {}), **params)
+            page = self.call("query", view=view, **({"after": after} if after is not None else {}),
+                             **params)
             rows += page["rows"]
             after = page["next"]
             if after is None:
@@ -407,7 +434,8 @@ class Peer:
 
 
 class DaemonCase(unittest.TestCase):
-    """Each test has a fresh daemon on an empty store: self.daemon, and self.peer that talks to it."""
+    """Each test has a fresh daemon on an empty store: self.daemon, and self.peer that talks to
+    it."""
 
     maxDiff = 4000
     arguments = ()
@@ -425,7 +453,8 @@ class DaemonCase(unittest.TestCase):
 
 
 class ImportedCase(unittest.TestCase):
-    """All tests of the class share one daemon that holds the whole programme, and do not write to it."""
+    """All tests of the class share one daemon that holds the whole programme, and do not write to
+    it."""
 
     maxDiff = 4000
 

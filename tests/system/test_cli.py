@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""trialctl to the letter: exit statuses, what goes to stdout and what to stderr, values as the catalogue reads them."""
+"""trialctl to the letter: exit statuses, what goes to stdout and what to stderr, values as the
+catalogue reads them."""
 import datetime
 import json
 import os
@@ -13,10 +14,21 @@ import harness
 from small_world import GOVERNMENT, MINISTRY, MUNICIPALITY, World, changed
 from test_counts import TYPES
 
-VERBS = "status publish import log history show list funnel compare due watch export events rebuild verify".split()
-NOT_IN_DATA = {"municipality.appointed", "municipality.withdrawn", "network.rejected", "exemption.revoked",
+VERBS = ("status publish import log history show list funnel compare due watch export events rebuild "
+         "verify").split()
+NOT_IN_DATA = {"municipality.appointed", "municipality.withdrawn", "network.rejected",
+               "exemption.revoked",
                "activity.completed"}
 UUID7 = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")
+# Loads a completion script and asks it what may stand behind `trialctl `.
+COMPLETE = r"""
+. /usr/share/bash-completion/bash_completion 2>/dev/null
+. "$1"
+COMP_WORDS=(trialctl ""); COMP_CWORD=1; COMP_LINE="trialctl "; COMP_POINT=9
+function=$(complete -p trialctl | sed 's/.*-F \([^ ]*\).*/\1/')
+"$function" trialctl "" trialctl
+printf '%s\n' "${COMPREPLY[@]}"
+"""
 SUMMARY = ("read", "appended", "duplicates", "rejected")
 
 
@@ -25,9 +37,11 @@ class Follower:
 
     def __init__(self, daemon, *arguments):
         self.process = subprocess.Popen(
-            [harness.program("TRIALCTL", "trialctl"), *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, env=harness.clean_environment({"TRIALD_ENDPOINT": daemon.endpoint,
-                                                                   "TRIALD_FEED": daemon.feed}))
+            [harness.program("TRIALCTL", "trialctl"), *arguments], stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=harness.clean_environment({"TRIALD_ENDPOINT": daemon.endpoint,
+                                           "TRIALD_FEED": daemon.feed}))
         self.buffer = b""
 
     def line(self, wait_s=harness.WAIT_S):
@@ -64,11 +78,13 @@ class Cli(harness.DaemonCase):
 
     def write(self, name, *lines):
         with open(self.path(name), "w", encoding="utf-8") as out:
-            out.write("".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines))
+            out.write("".join((line if isinstance(line, str) else json.dumps(line)) + "\n"
+                              for line in lines))
         return self.path(name)
 
     def publish(self, kind, subject, *values, source="/dk/presse/avis", status=0, more=()):
-        return self.ctl("publish", "--type", kind, "--subject", subject, "--source", source, *more, *values, status=status)
+        return self.ctl("publish", "--type", kind, "--subject", subject, "--source", source, *more,
+                        *values, status=status)
 
     def stored(self):
         return self.peer.read_all()[-1]
@@ -76,7 +92,8 @@ class Cli(harness.DaemonCase):
 
 class Statuses(Cli):
     def test_0_and_nothing_on_stderr(self):
-        for arguments in (["status"], ["list", "trial"], ["log"], ["events"], ["--help"], ["--version"]):
+        for arguments in (["status"], ["list", "trial"], ["log"], ["events"], ["--help"],
+                          ["--version"]):
             result = self.ctl(*arguments, timeout=None if arguments[0].startswith("--") else "100s")
             self.assertTrue(result.out or arguments in (["list", "trial"], ["log"]), arguments)
 
@@ -90,13 +107,15 @@ class Statuses(Cli):
         self.publish("no.such", "case/x", "a=b", status=3)
         self.publish("activity.completed", "case/x", status=3)
         self.publish("activity.completed", "trial/x", "activity=a", status=3)
-        self.publish("activity.completed", "case/x", "activity=a", more=("--time", "yesterday"), status=3)
+        self.publish("activity.completed", "case/x", "activity=a", more=("--time", "yesterday"),
+                     status=3)
         self.ctl("list", "trial", "surprise=1", status=3)
         self.ctl("import", self.write("bad", "not json"), status=3)
 
     def test_4_conflict(self):
         self.publish("activity.completed", "case/x", "activity=a", more=("--id", "one"))
-        result = self.publish("activity.completed", "case/x", "activity=b", more=("--id", "one"), status=4)
+        result = self.publish("activity.completed", "case/x", "activity=b", more=("--id", "one"),
+                              status=4)
         self.assertIn("duplicate-conflict", result.err)
 
     def test_5_not_found(self):
@@ -112,7 +131,8 @@ class Statuses(Cli):
         self.ctl("export", "--format", "ndjson", self.path("none/out"), status=6)
 
     def test_7_refused(self):
-        result = self.publish("programme.agreed", "programme/x", "title=T", 'parties=["A"]', "agreement=a", status=7)
+        result = self.publish("programme.agreed", "programme/x", "title=T", 'parties=["A"]',
+                              "agreement=a", status=7)
         self.assertIn("not-authorised", result.err)
         self.assertEqual(result.out, "")
 
@@ -120,9 +140,12 @@ class Statuses(Cli):
         self.ctl("verify", "--since", f"3:{'0' * 64}", status=8)
 
     def test_64_usage(self):
-        for arguments in ([], ["surprise"], ["list"], ["show"], ["history"], ["status", "--surprise"], ["list", "trial", "novalue"],
-                          ["publish", "--type", "x"], ["compare", "one"], ["import"], ["export", "--format", "surprise"],
-                          ["log", "--limit", "x"], ["verify", "--since", "x"], ["status", "--timeout", "x"],
+        for arguments in ([], ["surprise"], ["list"], ["show"], ["history"],
+                          ["status", "--surprise"], ["list", "trial", "novalue"],
+                          ["publish", "--type", "x"], ["compare", "one"], ["import"],
+                          ["export", "--format", "surprise"],
+                          ["log", "--limit", "x"], ["verify", "--since", "x"],
+                          ["status", "--timeout", "x"],
                           ["due", "--within", "soon"], ["status", "extra"]):
             with self.subTest(arguments=arguments):
                 result = self.ctl(*arguments, timeout=None, status=64)
@@ -148,13 +171,16 @@ class Shape(Cli):
         self.assertEqual(self.ctl("--json", "--as-of", "2017-01-01", "list", "trial").out, after)
         self.assertEqual(self.ctl("--json", "list", "--as-of=2017-01-01", "trial").out, after)
         bare = {"TRIALD_ENDPOINT": "ipc:///nowhere"}
-        self.assertEqual(harness.ctl("--endpoint", self.daemon.endpoint, "list", "trial", "--json", "--as-of", "2017-01-01",
+        self.assertEqual(harness.ctl("--endpoint", self.daemon.endpoint, "list", "trial", "--json",
+                                     "--as-of", "2017-01-01",
                                      environment=bare).out, after)
 
     def test_one_json_document(self):
-        for arguments in (["status"], ["list", "trial"], ["funnel"], ["funnel", "w1"], ["funnel", "programme/w1"], ["show", "trial/w1-001"],
+        for arguments in (["status"], ["list", "trial"], ["funnel"], ["funnel", "w1"],
+                          ["funnel", "programme/w1"], ["show", "trial/w1-001"],
                           ["history", "trial/w1-001"], ["compare", "w1", "w1"], ["due"], ["events"],
-                          ["events", "trial.approved"], ["verify"], ["rebuild"], ["rebuild", "trial"]):
+                          ["events", "trial.approved"], ["verify"], ["rebuild"],
+                          ["rebuild", "trial"]):
             with self.subTest(arguments=arguments):
                 result = self.ctl(*arguments, "--json")
                 result.json()
@@ -174,7 +200,8 @@ class Shape(Cli):
             self.assertEqual(self.daemon.ask("list", view), self.peer.query_all(view))
 
     def test_people_get_tables(self):
-        for view in ("programme", "network", "municipality", "trial", "exemption", "evaluation", "outcome", "duration"):
+        for view in ("programme", "network", "municipality", "trial", "exemption", "evaluation",
+                     "outcome", "duration"):
             text = self.ctl("list", view).out
             self.assertTrue(text.strip(), view)
             self.assertFalse(text.lstrip().startswith(("[", "{")), view)
@@ -185,8 +212,10 @@ class Shape(Cli):
         log = self.daemon.log()
         self.assertEqual(log, self.peer.read_all())
         self.assertEqual(self.daemon.log("--from", "5", "--limit", "2"), log[4:6])
-        self.assertEqual(self.daemon.log("--subject", "trial/w1-001"), [e for e in log if e["subject"] == "trial/w1-001"])
-        self.assertEqual(self.daemon.log("--type", "trial."), [e for e in log if e["type"].startswith("trial.")])
+        self.assertEqual(self.daemon.log("--subject", "trial/w1-001"),
+                         [e for e in log if e["subject"] == "trial/w1-001"])
+        self.assertEqual(self.daemon.log("--type", "trial."),
+                         [e for e in log if e["type"].startswith("trial.")])
         self.assertEqual(self.daemon.log("--from", "9999"), [])
 
     def test_a_long_log_is_given_to_its_end(self):
@@ -199,17 +228,21 @@ class Shape(Cli):
 
     def test_history_says_who_when_and_what_changed(self):
         baseline = [e for e in self.peer.read_all() if e["type"] == "baseline.recorded"][0]
-        self.peer.append(self.world.about_trial("correction.issued", 1, "2020-10-01T00:00:00Z", MINISTRY,
-                                                corrects=baseline["id"], field="value", oldValue=10, newValue=77,
+        self.peer.append(self.world.about_trial("correction.issued", 1, "2020-10-01T00:00:00Z",
+                                                MINISTRY,
+                                                corrects=baseline["id"], field="value", oldValue=10,
+                                                newValue=77,
                                                 reason="slip"))
         text = self.ctl("history", "trial/w1-001").out
-        for word in ("trial.approved", GOVERNMENT, MUNICIPALITY, baseline["id"], "77", "2020-10-01"):
+        for word in ("trial.approved", GOVERNMENT, MUNICIPALITY, baseline["id"], "77",
+                     "2020-10-01"):
             self.assertIn(word, text)
         self.assertEqual(self.ctl("history", "trial/none", status=None).status, 5)
 
     def test_compare(self):
         other = World("w2")
-        self.peer.append([e for e in other.foundation() if not e["type"].startswith("municipality.")] + other.trial("approved"))
+        self.peer.append([e for e in other.foundation()
+                          if not e["type"].startswith("municipality.")] + other.trial("approved"))
         text = self.ctl("compare", "w1", "w2").out
         self.assertIn("w1", text)
         self.assertIn("w2", text)
@@ -240,14 +273,17 @@ class Shape(Cli):
             seen.append(follower.line())
             self.assertEqual(seen[-1]["type"], "activity.completed")
         positions = [e["position"] for e in seen]
-        everything = [e["position"] for e in self.peer.read_all(types=["activity."]) if e["position"] >= positions[0]]
+        everything = [e["position"] for e in self.peer.read_all(types=["activity."])
+                      if e["position"] >= positions[0]]
         self.assertEqual(positions, everything)
         self.assertEqual(follower.interrupt(), 130)
 
     def test_a_broken_pipe_is_no_crash(self):
         self.peer.append(self.world.activities(1000))
-        process = subprocess.Popen([harness.program("TRIALCTL", "trialctl"), "log", "--json", "--endpoint", self.daemon.endpoint],
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=harness.clean_environment())
+        process = subprocess.Popen([harness.program("TRIALCTL", "trialctl"), "log", "--json",
+                                    "--endpoint", self.daemon.endpoint],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   env=harness.clean_environment())
         process.stdout.readline()
         process.stdout.close()
         err = process.stderr.read().decode()
@@ -259,30 +295,42 @@ class Shape(Cli):
 
 class Publish(Cli):
     def test_values_are_read_as_the_catalogue_says(self):
-        self.publish("municipality.registered", "municipality/0159", "code=0159", "name=123", "region=true", source=MINISTRY)
+        self.publish("municipality.registered", "municipality/0159", "code=0159", "name=123",
+                     "region=true", source=MINISTRY)
         self.assertEqual(self.stored()["data"], {"code": "0159", "name": "123", "region": "true"})
-        self.peer.append([self.world.agreed(), self.world.opened(), self.world.registered("0101"), self.world.registered("0151")])
-        self.publish("round.opened", "programme/w1", "round=3", "opensOn=2016-04-01", "deadline=2016-12-31", source=MINISTRY)
+        self.peer.append([self.world.agreed(), self.world.opened(), self.world.registered("0101"),
+                          self.world.registered("0151")])
+        self.publish("round.opened", "programme/w1", "round=3", "opensOn=2016-04-01",
+                     "deadline=2016-12-31", source=MINISTRY)
         self.assertEqual(self.stored()["data"]["round"], 3)
-        self.publish("figure.reported", "programme/w1", "metric=m", "value=5.50", "asOf=2016-04-01", "document=5")
-        self.assertEqual((self.stored()["data"]["value"], self.stored()["data"]["document"]), (5.5, "5"))
-        self.publish("figure.reported", "programme/w1", "metric=m", "value=12", "asOf=2016-04-01", "document=a=b")
-        self.assertEqual((self.stored()["data"]["value"], self.stored()["data"]["document"]), (12, "a=b"))
+        self.publish("figure.reported", "programme/w1", "metric=m", "value=5.50", "asOf=2016-04-01",
+                     "document=5")
+        self.assertEqual((self.stored()["data"]["value"], self.stored()["data"]["document"]),
+                         (5.5, "5"))
+        self.publish("figure.reported", "programme/w1", "metric=m", "value=12", "asOf=2016-04-01",
+                     "document=a=b")
+        self.assertEqual((self.stored()["data"]["value"], self.stored()["data"]["document"]),
+                         (12, "a=b"))
         self.assertIsInstance(self.stored()["data"]["value"], int)
-        self.publish("network.applied", "network/w1-net", "programme=w1", "name=Net", "theme=T", 'members=["0101","0151"]',
+        self.publish("network.applied", "network/w1-net", "programme=w1", "name=Net", "theme=T",
+                     'members=["0101","0151"]',
                      source="/dk/netvaerk/net")
         self.assertEqual(self.stored()["data"]["members"], ["0101", "0151"])
 
     def test_unknown_fields_are_json_else_text(self):
-        self.publish("activity.completed", "case/x", "activity=1", "n=5", "f=1.5", "b=true", "l=[1,\"x\"]", "m={\"k\":null}",
+        self.publish("activity.completed", "case/x", "activity=1", "n=5", "f=1.5", "b=true",
+                     "l=[1,\"x\"]", "m={\"k\":null}",
                      "t=hello world", "e=", "code=0159", "q=\"5\"", "æ=ø")
-        self.assertEqual(self.stored()["data"], {"activity": "1", "n": 5, "f": 1.5, "b": True, "l": [1, "x"], "m": {"k": None},
-                                                 "t": "hello world", "e": "", "code": "0159", "q": "5", "æ": "ø"})
+        self.assertEqual(self.stored()["data"], {"activity": "1", "n": 5, "f": 1.5, "b": True,
+                                                 "l": [1, "x"], "m": {"k": None},
+                                                 "t": "hello world", "e": "", "code": "0159",
+                                                 "q": "5", "æ": "ø"})
 
     def test_values_of_wrong_type(self):
         self.peer.append([self.world.agreed(), self.world.opened()])
         for value in ("round=three", "round=1.5", "round=", "round=[1]"):
-            self.publish("round.opened", "programme/w1", value, "opensOn=2016-04-01", "deadline=2016-12-31", source=MINISTRY, status=3)
+            self.publish("round.opened", "programme/w1", value, "opensOn=2016-04-01",
+                         "deadline=2016-12-31", source=MINISTRY, status=3)
 
     def test_what_is_left_out(self):
         before = datetime.datetime.now(datetime.timezone.utc)
@@ -298,22 +346,28 @@ class Publish(Cli):
         self.assertGreater(self.stored()["id"], event["id"])
 
     def test_what_is_said_is_kept(self):
-        self.publish("activity.completed", "case/x", "activity=a", more=("--id", "my id", "--time", "2020-01-01T00:00:00+01:00"))
+        self.publish("activity.completed", "case/x", "activity=a",
+                     more=("--id", "my id", "--time", "2020-01-01T00:00:00+01:00"))
         event = self.stored()
-        self.assertEqual((event["id"], event["time"], event["subject"]), ("my id", "2020-01-01T00:00:00+01:00", "case/x"))
+        self.assertEqual((event["id"], event["time"], event["subject"]),
+                         ("my id", "2020-01-01T00:00:00+01:00", "case/x"))
 
     def test_the_answer(self):
         answer = self.publish("activity.completed", "case/x", "activity=a", more=("--json",)).json()
         self.assertIn(1, [answer.get("position"), answer.get("first")])
-        again = self.publish("activity.completed", "case/x", "activity=a", more=("--id", "i", "--time", "2020-01-01T00:00:00Z"))
-        same = self.publish("activity.completed", "case/x", "activity=a", more=("--id", "i", "--time", "2020-01-01T00:00:00Z"))
+        again = self.publish("activity.completed", "case/x", "activity=a",
+                             more=("--id", "i", "--time", "2020-01-01T00:00:00Z"))
+        same = self.publish("activity.completed", "case/x", "activity=a",
+                            more=("--id", "i", "--time", "2020-01-01T00:00:00Z"))
         self.assertIn("2", again.out + again.err)
         self.assertIn("2", same.out + same.err)
         self.assertEqual(self.daemon.ask("status")["head"], 2)
 
     def test_warnings_are_said(self):
-        self.peer.append(self.world.foundation() + self.world.trial("plan", leave_out=("baseline", "target")))
-        result = self.publish("trial.started", "trial/w1-001", "startedOn=2017-06-01", 'participants=["0101"]',
+        self.peer.append(self.world.foundation()
+                         + self.world.trial("plan", leave_out=("baseline", "target")))
+        result = self.publish("trial.started", "trial/w1-001", "startedOn=2017-06-01",
+                              'participants=["0101"]',
                               source="/dk/netvaerk/net", more=("--time", "2017-06-01T00:00:00Z"))
         self.assertIn("no-baseline", result.out + result.err)
 
@@ -328,15 +382,18 @@ class Import(Cli):
 
     def test_it_goes_on_past_a_refused_line_and_says_each(self):
         good = [self.world.activity(n=n) for n in range(6)]
-        path = self.write("mixed", good[0], "", "not json", good[1], changed(good[2], type="no.such"), good[0],
-                          changed(good[0], data={"n": 99}), changed(good[3], subject="trial/none", type="trial.resumed",
-                                                                     source=MINISTRY, data={}),
+        path = self.write("mixed", good[0], "", "not json", good[1],
+                          changed(good[2], type="no.such"), good[0],
+                          changed(good[0], data={"n": 99}),
+                          changed(good[3], subject="trial/none", type="trial.resumed",
+                                   source=MINISTRY, data={}),
                           '{"id": "x"}', good[4], '{"id":"a","id":"b"}', "[1]", good[5])
         result = self.ctl("import", path, status=3)
         self.assertEqual(json.loads(result.out.splitlines()[-1]), self.summary(12, 4, 1, 7))
         said = [line for line in result.err.splitlines() if line.startswith(path + ":")]
         self.assertEqual([re.match(r"^.*:(\d+): ([a-z-]+): .+$", line).groups() for line in said],
-                         [("3", "malformed"), ("5", "unknown-type"), ("7", "duplicate-conflict"), ("8", "refused"),
+                         [("3", "malformed"), ("5", "unknown-type"), ("7", "duplicate-conflict"),
+                          ("8", "refused"),
                           ("9", "invalid"), ("11", "malformed"), ("12", "invalid")])
         self.assertEqual([e["data"]["n"] for e in self.peer.read_all()], [0, 1, 4, 5])
 
@@ -354,7 +411,8 @@ class Import(Cli):
         for event in events:
             lines += [event, changed(event, id=f"again-{event['id']}", type="no.such")]
         result = self.ctl("import", self.write("both", *lines), status=3)
-        self.assertEqual(json.loads(result.out.splitlines()[-1]), self.summary(2 * len(events), len(events), 0, len(events)))
+        self.assertEqual(json.loads(result.out.splitlines()[-1]),
+                         self.summary(2 * len(events), len(events), 0, len(events)))
         self.assertEqual([e["id"] for e in self.peer.read_all()], [e["id"] for e in events])
 
     def test_stop_ends_at_the_first(self):
@@ -363,7 +421,8 @@ class Import(Cli):
         result = self.ctl("import", "--stop", path, status=3)
         self.assertEqual([e["id"] for e in self.peer.read_all()], [e["id"] for e in events[:2]])
         numbers = json.loads(result.out.splitlines()[-1])
-        self.assertEqual((numbers["appended"], numbers["duplicates"], numbers["rejected"]), (2, 0, 1))
+        self.assertEqual((numbers["appended"], numbers["duplicates"], numbers["rejected"]),
+                         (2, 0, 1))
 
     def test_several_files_and_stdin(self):
         first, second = self.world.activities(3), self.world.activities(4)
@@ -383,11 +442,14 @@ class Import(Cli):
         path = self.write("large", large, self.world.activity())
         self.assertIn(":1: too-large:", self.ctl("import", path, status=3).err)
         with open(self.path("latin"), "wb") as out:
-            out.write(json.dumps(self.world.activity(text="A")).replace("A", "\xe6").encode("latin-1") + b"\n")
+            out.write(json.dumps(self.world.activity(text="A")).replace("A",
+                                                                        "\xe6").encode("latin-1")
+                      + b"\n")
         self.assertIn(":1: malformed:", self.ctl("import", self.path("latin"), status=3).err)
 
     def test_numbers_stay_what_they_were(self):
-        line = json.dumps(self.world.activity(a=3, b=2**64 - 1, c=-2**63)).replace('"a": 3', '"a": 3.0')
+        line = json.dumps(self.world.activity(a=3, b=2**64 - 1, c=-2**63)).replace('"a": 3',
+                                                                                   '"a": 3.0')
         self.daemon.import_file(self.write("numbers", line))
         data = self.peer.read_all()[0]["data"]
         self.assertIsInstance(data["a"], float)
@@ -397,7 +459,8 @@ class Import(Cli):
 
     def test_an_import_without_a_daemon(self):
         path = self.write("a", self.world.activity())
-        harness.ctl("import", path, "--endpoint", f"ipc://{self.path('none')}", "--timeout", "300ms", status=2)
+        harness.ctl("import", path, "--endpoint", f"ipc://{self.path('none')}", "--timeout",
+                    "300ms", status=2)
 
 
 class Catalogue(Cli):
@@ -406,13 +469,14 @@ class Catalogue(Cli):
         for kind in set(TYPES) | NOT_IN_DATA:
             self.assertRegex(text, rf"(?m)\b{re.escape(kind)}\b")
             self.assertIn(kind, self.ctl("events", kind).out)
-        document = self.ctl("events", "--json").out
-        self.assertEqual(set(re.findall(r'"((?:[a-z]+)\.(?:[a-z-]+))"', document)) & (set(TYPES) | NOT_IN_DATA),
-                         set(TYPES) | NOT_IN_DATA)
+        known = set(TYPES) | NOT_IN_DATA
+        named = set(re.findall(r'"((?:[a-z]+)\.(?:[a-z-]+))"', self.ctl("events", "--json").out))
+        self.assertEqual(known - named, set())
 
     def test_a_type_with_its_fields_and_rules(self):
         text = self.ctl("events", "trial.approved").out
-        for word in ("ministry", "legalBasis", "exemptions", "participants", "plannedStart", "plannedEnd", "endorsed", "exemptionId"):
+        for word in ("ministry", "legalBasis", "exemptions", "participants", "plannedStart",
+                     "plannedEnd", "endorsed", "exemptionId"):
             self.assertIn(word, text)
         self.ctl("events", "trial.approved", "--json").json()
 
@@ -431,14 +495,12 @@ class Catalogue(Cli):
         build = pathlib.Path(harness.program("TRIALCTL", "trialctl")).parent
         named = os.environ.get("TRIAL_COMPLETION")
         found = [pathlib.Path(named)] if named else [
-            p for p in build.rglob("*") if p.is_file() and "complet" in str(p.relative_to(build)) and p.stat().st_size < 200000
+            p for p in build.rglob("*") if p.is_file() and "complet" in str(p.relative_to(build))
+            and p.stat().st_size < 200000
             and b"complete " in p.read_bytes()]
         self.assertTrue(found, f"no completion script under {build}")
-        script = found[0]
-        ask = ('source "$1"; COMP_WORDS=(trialctl ""); COMP_CWORD=1; COMP_LINE="trialctl "; COMP_POINT=9; '
-               'f=$(complete -p trialctl | sed "s/.*-F \\([^ ]*\\).*/\\1/"); "$f" trialctl "" trialctl; printf "%s\\n" "${COMPREPLY[@]}"')
-        done = subprocess.run(["bash", "-c", "source /usr/share/bash-completion/bash_completion 2>/dev/null; " + ask, "bash", str(script)],
-                              capture_output=True, text=True, timeout=harness.WAIT_S, check=False)
+        done = subprocess.run(["bash", "-c", COMPLETE, "bash", str(found[0])], capture_output=True,
+                              text=True, timeout=harness.WAIT_S, check=False)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(set(VERBS) - set(done.stdout.split()), set())
 

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""triald itself: its settings, its exit statuses, the stores it refuses, how it starts, stops and says so."""
+"""triald itself: its settings, its exit statuses, the stores it refuses, how it starts, stops and
+says so."""
 import hashlib
 import os
 import pathlib
@@ -27,8 +28,10 @@ def fingerprint(directory):
 
 def run(*arguments, environment=None):
     """triald with these arguments alone; it must end by itself."""
-    return subprocess.run([harness.program("TRIALD", "triald"), *arguments], stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True, env=harness.clean_environment(environment),
+    return subprocess.run([harness.program("TRIALD", "triald"), *arguments],
+                          stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True,
+                          env=harness.clean_environment(environment),
                           timeout=harness.WAIT_S, check=False)
 
 
@@ -66,13 +69,17 @@ class Settings(ScratchCase):
 
     def test_defaults(self):
         text = self.check()
-        for value in ("/var/lib/triald", "ipc:///run/triald/triald.sock", "ipc:///run/triald/feed.sock"):
+        for value in ("/var/lib/triald", "ipc:///run/triald/triald.sock",
+                      "ipc:///run/triald/feed.sock"):
             self.assertIn(value, text)
         self.assertIn("/state/dir", self.check(environment={"STATE_DIRECTORY": "/state/dir"}))
 
     def test_a_flag_beats_the_environment_and_that_beats_the_file(self):
-        path = self.config("# settings\nstore = /from/file\nlisten = ipc:///from/file.sock\nfeed = ipc:///feed/file.sock\n")
-        environment = {"TRIALD_STORE": "/from/environment", "TRIALD_LISTEN": "ipc:///from/environment.sock"}
+        path = self.config(
+            "# settings\nstore = /from/file\nlisten = ipc:///from/file.sock\n"
+            "feed = ipc:///feed/file.sock\n")
+        environment = {"TRIALD_STORE": "/from/environment",
+                       "TRIALD_LISTEN": "ipc:///from/environment.sock"}
         text = self.check("--config", path, "--store", "/from/flag", environment=environment)
         for value in ("/from/flag", "ipc:///from/environment.sock", "ipc:///feed/file.sock"):
             self.assertIn(value, text)
@@ -96,10 +103,12 @@ class Settings(ScratchCase):
         self.assertIn("surprise", self.check("--config", self.config("surprise = 1\n"), status=78))
         self.check("--config", self.config("listen\n"), status=78)
         self.check("--config", self.scratch / "none.conf", status=78)
-        self.assertIn("listen", self.check("--config", self.config("listen = nonsense\n"), status=78))
+        self.assertIn("listen",
+                      self.check("--config", self.config("listen = nonsense\n"), status=78))
 
     def test_a_variable_that_names_no_setting_is_passed_over(self):
-        self.check(environment={"TRIALD_SURPRISE": "1", "TRIALD_ENDPOINT": "ipc:///x", "TRIALD_SOURCE": "/x"})
+        self.check(environment={"TRIALD_SURPRISE": "1", "TRIALD_ENDPOINT": "ipc:///x",
+                                "TRIALD_SOURCE": "/x"})
 
     def test_help_and_version(self):
         for flag in ("--help", "--version"):
@@ -112,7 +121,8 @@ class Settings(ScratchCase):
     def test_the_daemon_takes_its_settings_from_a_file(self):
         path = self.config(f"listen = ipc://{self.scratch / 'other'}\n")
         daemon = self.daemon()
-        daemon.command = lambda: [harness.program("TRIALD", "triald"), "--store", daemon.store, "--feed", daemon.feed,
+        daemon.command = lambda: [harness.program("TRIALD", "triald"), "--store", daemon.store,
+                                  "--feed", daemon.feed,
                                   "--config", path]
         daemon.endpoint = f"ipc://{self.scratch / 'other'}"
         with daemon:
@@ -196,9 +206,11 @@ class Store(ScratchCase):
     def test_the_log_missing_or_empty_or_garbage(self):
         self.filled()
         shutil.copytree(self.scratch / "store", self.scratch / "kept")
-        for name, spoil in (("missing", pathlib.Path.unlink), ("empty", lambda p: p.write_bytes(b"")),
+        for name, spoil in (("missing", pathlib.Path.unlink),
+                            ("empty", lambda p: p.write_bytes(b"")),
                             ("garbage", lambda p: p.write_bytes(os.urandom(65536))),
-                            ("header gone", lambda p: p.write_bytes(bytes(8192) + p.read_bytes()[8192:])),
+                            ("header gone",
+                             lambda p: p.write_bytes(bytes(8192) + p.read_bytes()[8192:])),
                             ("cut", lambda p: p.write_bytes(p.read_bytes()[:8192]))):
             with self.subTest(log=name):
                 spoil(self.find("data.mdb"))
@@ -280,7 +292,8 @@ class Life(ScratchCase):
     def test_what_it_tells_the_service_manager(self):
         daemon = self.daemon(environment={"WATCHDOG_USEC": "400000"}).start()
         notes = daemon.notifications
-        self.assertTrue(any(m.startswith("STATUS=") for m in notes.drain()) or notes.wait_for("STATUS=", daemon.pidfd))
+        self.assertTrue(any(m.startswith("STATUS=") for m in notes.drain())
+                        or notes.wait_for("STATUS=", daemon.pidfd))
         for _ in range(3):
             notes.messages = [m for m in notes.drain() if m != "WATCHDOG=1"]
             self.assertTrue(notes.wait_for("WATCHDOG=1", daemon.pidfd))
@@ -361,7 +374,8 @@ class Life(ScratchCase):
             daemon.stop()
             while peer.socket.poll(0):
                 peer.take(peer.receive())
-            acknowledged = {p for error, r in peer.replies.values() if error is None for p in r["positions"]}
+            acknowledged = {p for error, r in peer.replies.values() if error is None
+                            for p in r["positions"]}
             peer.close()
             with daemon, daemon.peer() as fresh:
                 kept = [e["position"] for e in fresh.read_all()]

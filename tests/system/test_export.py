@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""What is exported can be read by those who read such files, and imported again into an empty store."""
+"""What is exported can be read by those who read such files, and imported again into an empty
+store."""
 import csv
 import io
 import json
@@ -23,8 +24,10 @@ class Export(harness.ImportedCase):
             got = other.import_events(lines)
             self.assertEqual(got, {"read": 1866, "appended": 1866, "duplicates": 0, "rejected": 0})
             again = [{k: v for k, v in e.items() if k != "ingesttime"} for e in other.log()]
-            self.assertEqual(again, [{k: v for k, v in e.items() if k != "ingesttime"} for e in lines])
-        self.assertEqual(self.daemon.import_events(lines), {"read": 1866, "appended": 0, "duplicates": 1866, "rejected": 0})
+            self.assertEqual(again,
+                             [{k: v for k, v in e.items() if k != "ingesttime"} for e in lines])
+        self.assertEqual(self.daemon.import_events(lines),
+                         {"read": 1866, "appended": 0, "duplicates": 1866, "rejected": 0})
 
     def test_into_a_file(self):
         path = self.daemon.scratch / "out.ndjson"
@@ -68,14 +71,17 @@ class Export(harness.ImportedCase):
         self.assertEqual(sum(len(t.findall(space + "event")) for t in traces), 1866)
         names = {}
         for trace in traces:
-            name = [s.get("value") for s in trace.findall(space + "string") if s.get("key") == "concept:name"]
+            name = [s.get("value") for s in trace.findall(space + "string") if s.get("key")
+                    == "concept:name"]
             self.assertEqual(len(name), 1)
             names[name[0]] = trace
         self.assertEqual(set(names), {e["subject"] for e in self.events})
         trial = names["trial/ff2-018"].findall(space + "event")
-        kinds = [s.get("value") for e in trial for s in e.findall(space + "string") if s.get("key") == "concept:name"]
+        kinds = [s.get("value") for e in trial for s in e.findall(space + "string") if s.get("key")
+                 == "concept:name"]
         self.assertEqual(kinds, [e["type"] for e in self.events if e["subject"] == "trial/ff2-018"])
-        self.assertTrue(all(any(d.get("key") == "time:timestamp" for d in e.findall(space + "date")) for e in trial))
+        self.assertTrue(all(any(d.get("key") == "time:timestamp"
+                                for d in e.findall(space + "date")) for e in trial))
 
     def test_ocel(self):
         document = json.loads(self.export("ocel"))
@@ -103,7 +109,8 @@ class Export(harness.ImportedCase):
             self.assertTrue(subject in objects or subject.split("/")[1] in objects, subject)
 
     def test_a_part_of_the_log(self):
-        rows = list(csv.DictReader(io.StringIO(self.export("csv", "--as-of", "2016-12-31"), newline="")))
+        rows = list(csv.DictReader(io.StringIO(self.export("csv", "--as-of", "2016-12-31"),
+                                               newline="")))
         self.assertEqual(len(rows), 190)
         self.assertEqual(len(json.loads(self.export("ocel", "--known-at", "25"))["events"]), 25)
 

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""One history ends in one set of views, however its events were cut into requests and among whatever others they came."""
+"""One history ends in one set of views, however its events were cut into requests and among
+whatever others they came."""
 import collections
 import random
 import unittest
@@ -7,8 +8,6 @@ import unittest
 import harness
 import second_programme
 
-VIEWS = ("programme funnel network municipality trial exemption evaluation outcome law deadline figure refusal "
-         "duration finding").split()
 REQUEST_MAX = 1000
 IN_FLIGHT = 256
 # What a row says of the log's own order or of the present day, not of the programme.
@@ -26,14 +25,16 @@ def cut(events, sizes):
 
 
 def send(peer, requests):
-    """Append requests, up to IN_FLIGHT of them unanswered; the positions in the order of the events."""
+    """Append requests, up to IN_FLIGHT of them unanswered; the positions in the order of the
+    events."""
     sent, results = [], []
     for request in requests:
         sent.append(peer.send("append", {"events": request}))
         if len(sent) - len(results) >= IN_FLIGHT:
             results.append(peer.result(sent[len(results)]))
     results += [peer.result(msgid) for msgid in sent[len(results):]]
-    return [p for r in results for p in r["positions"]], [d for r in results for d in r["duplicates"]]
+    return [p for r in results for p in r["positions"]], [d for r in results
+                                                          for d in r["duplicates"]]
 
 
 def of_first(row):
@@ -60,7 +61,7 @@ def of_the_log_removed(value):
 def snapshot(daemon):
     """Every row of every view that is about the first programme."""
     found = {}
-    for view in VIEWS:
+    for view in harness.VIEWS:
         rows = [of_first(row) for row in daemon.ask("list", view)]
         found[view] = [row for row in rows if row is not None]
     return found
@@ -80,7 +81,7 @@ class Import(unittest.TestCase):
 
     def same(self, daemon):
         got = snapshot(daemon)
-        for view in VIEWS:
+        for view in harness.VIEWS:
             with self.subTest(view=view):
                 self.assertEqual(len(got[view]), len(self.expected[view]))
                 for mine, theirs in zip(got[view], self.expected[view]):
@@ -95,7 +96,7 @@ class Import(unittest.TestCase):
             self.same(daemon)
 
     def test_every_view_has_rows(self):
-        self.assertEqual([v for v in VIEWS if not self.expected[v]], [])
+        self.assertEqual([v for v in harness.VIEWS if not self.expected[v]], [])
 
     def test_requests_of_random_sizes(self):
         sizes = []
@@ -122,7 +123,8 @@ class Import(unittest.TestCase):
             self.same(daemon)
             funnels = {r["programme"]: r for r in daemon.ask("list", "funnel")}
             self.assertEqual(set(funnels), {"ff2", "ff9"})
-            for key in ("submitted", "approved", "completed", "assessed", "abandonedBy", "provenance"):
+            for key in ("submitted", "approved", "completed", "assessed", "abandonedBy",
+                        "provenance"):
                 self.assertEqual(funnels["ff2"][key], funnels["ff9"][key])
             compared = daemon.ask("compare", "ff2", "ff9")
             self.assertTrue(compared)
@@ -139,8 +141,10 @@ class Import(unittest.TestCase):
         with harness.Daemon() as daemon:
             first = daemon.import_file()
             again = daemon.import_file()
-            self.assertEqual(first, {"read": 1866, "appended": 1866, "duplicates": 0, "rejected": 0})
-            self.assertEqual(again, {"read": 1866, "appended": 0, "duplicates": 1866, "rejected": 0})
+            self.assertEqual(first,
+                             {"read": 1866, "appended": 1866, "duplicates": 0, "rejected": 0})
+            self.assertEqual(again,
+                             {"read": 1866, "appended": 0, "duplicates": 1866, "rejected": 0})
             self.assertEqual(daemon.ask("status")["head"], 1866)
             self.same(daemon)
 
@@ -157,11 +161,11 @@ class Import(unittest.TestCase):
             answer = daemon.ask("rebuild")
             self.assertTrue(answer)
             self.same(daemon)
-            for view in VIEWS:
+            for view in harness.VIEWS:
                 daemon.ask("rebuild", view)
             self.same(daemon)
             views = daemon.ask("status")["views"]
-            self.assertEqual(set(VIEWS) - set(views), set())
+            self.assertEqual(set(harness.VIEWS) - set(views), set())
             self.assertEqual(collections.Counter(views.values()), {1866: len(views)})
 
 

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""Killed without warning in the midst of an import, again and again: what was acknowledged is there, once and in order.
+"""Killed without warning in the midst of an import, again and again: what was acknowledged is
+there, once and in order.
 
 TRIAL_ROUNDS is the number of kills, 10 unless told; TRIAL_SEED repeats a run."""
 import collections
@@ -9,8 +10,6 @@ import unittest
 
 import harness
 
-VIEWS = ("programme funnel network municipality trial exemption evaluation outcome law deadline figure refusal "
-         "duration finding").split()
 ROUNDS = int(os.environ.get("TRIAL_ROUNDS") or 10)
 KILLS_OF_A_STORE_MAX = 3
 
@@ -24,7 +23,7 @@ class Kill(unittest.TestCase):
         with harness.Daemon() as daemon, daemon.peer() as peer:
             peer.append(self.events[:1000])
             peer.append(self.events[1000:])
-            self.expected = {view: peer.query_all(view) for view in VIEWS}
+            self.expected = {view: peer.query_all(view) for view in harness.VIEWS}
 
     def requests(self):
         """The whole history in requests of random sizes, mostly small."""
@@ -37,7 +36,8 @@ class Kill(unittest.TestCase):
         return cut
 
     def import_and_kill(self, daemon, kept):
-        """Import from the beginning and kill in the midst of it; {id: position} of what was acknowledged."""
+        """Import from the beginning and kill in the midst of it; {id: position} of what was
+        acknowledged."""
         acknowledged = dict(kept)
         requests = self.requests()
         kill_after = self.random.randint(0, len(requests))
@@ -67,7 +67,8 @@ class Kill(unittest.TestCase):
             self.assertEqual(acknowledged.setdefault(event["id"], position), position)
 
     def check_log(self, peer, acknowledged):
-        """The log is a beginning of the history, whole, and holds at its place all that was acknowledged."""
+        """The log is a beginning of the history, whole, and holds at its place all that was
+        acknowledged."""
         log = peer.read_all()
         self.assertEqual([e["position"] for e in log], list(range(1, len(log) + 1)))
         self.assertEqual([harness.bare(e) for e in log], self.events[:len(log)])
@@ -84,23 +85,25 @@ class Kill(unittest.TestCase):
 
     def check_views(self, peer):
         """The views as the crash left them are what a fold of the log gives."""
-        left = {view: peer.query_all(view) for view in VIEWS}
+        left = {view: peer.query_all(view) for view in harness.VIEWS}
         peer.call("rebuild")
-        for view in VIEWS:
+        for view in harness.VIEWS:
             self.assertEqual(left[view], peer.query_all(view), view)
         status = peer.call("status")
         verified = peer.call("verify")
-        self.assertEqual((verified["size"], verified["root"], verified["bad"]), (status["head"], status["root"], 0))
+        self.assertEqual((verified["size"], verified["root"], verified["bad"]),
+                         (status["head"], status["root"], 0))
 
     def complete(self, daemon, kept):
-        """Resent from the beginning, the history is whole and everything that was there is a duplicate."""
+        """Resent from the beginning, the history is whole and everything that was there is a
+        duplicate."""
         with daemon.peer() as peer:
             duplicates = 0
             for start in range(0, len(self.events), 500):
                 duplicates += sum(peer.append(self.events[start:start + 500])["duplicates"])
             self.assertEqual(duplicates, kept)
             self.assertEqual(peer.call("status")["head"], 1866)
-            for view in VIEWS:
+            for view in harness.VIEWS:
                 self.assertEqual(peer.query_all(view), self.expected[view], view)
 
     def test_killed_at_random_moments_of_an_import(self):

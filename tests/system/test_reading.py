@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""Reading, querying, verifying over the wire: pages, filters, both clocks, and answers that stay under their limit."""
+"""Reading, querying, verifying over the wire: pages, filters, both clocks, and answers that stay
+under their limit."""
 import hashlib
 
 import msgpack
@@ -7,9 +8,29 @@ import msgpack
 import harness
 from small_world import World
 
-VIEWS = ("programme funnel network municipality trial exemption evaluation outcome law deadline figure refusal "
-         "duration finding").split()
 REQUEST_MAX = 4 * 1024 * 1024
+FIELDS = {
+    "programme": "subject programme title state periodFrom periodTo rounds networks municipalities "
+                 "figures",
+    "funnel": "programme submitted withdrawn rejected endorsed approved started abandoned lapsed "
+              "completed evaluated assessed abandonedBy provenance",
+    "network": "subject programme name theme state coordinator members trials submitted approved "
+               "completed evaluated knowledge",
+    "municipality": "subject name names region networks trials charters",
+    "trial": "subject programme network round title state since participants next missing "
+             "exemptions evaluations",
+    "exemption": "exemptionId subject programme act section ministry effect participants validFrom "
+                 "validTo state",
+    "evaluation": "evaluationId programme mode evaluator dueBy trials conclusion recommendsSpread "
+                  "state",
+    "outcome": "subject programme indicator unit baseline target direction dueBy latest final "
+               "corrections missing result",
+    "law": "subject programme title role form state number inForce inspiredBy",
+    "deadline": "kind subject programme due state days",
+    "figure": "programme metric value asOf document computed agrees",
+    "refusal": "programme reason ministry round count",
+    "duration": "programme step round ministry count least median most",
+    "finding": "rule subject programme time position message"}
 
 
 class Read(harness.ImportedCase):
@@ -58,14 +79,17 @@ class Read(harness.ImportedCase):
         self.assertEqual(positions, list(range(1866, 0, -1)))
         found, start = [], 1866
         while start:
-            page = self.peer.call("read", **{"from": start, "backwards": True, "limit": 2, "subject": "trial/ff2-018"})
+            page = self.peer.call("read", **{"from": start, "backwards": True, "limit": 2,
+                                             "subject": "trial/ff2-018"})
             found += [e["id"] for e in page["events"]]
             start = page["next"]
         self.assertEqual(found[::-1], self.ids(subject="trial/ff2-018"))
 
     def test_subject(self):
-        self.assertEqual(self.ids(subject="trial/ff2-018"), self.wanted(lambda e: e["subject"] == "trial/ff2-018"))
-        self.assertEqual(self.ids(subject="law/"), self.wanted(lambda e: e["subject"].startswith("law/")))
+        self.assertEqual(self.ids(subject="trial/ff2-018"),
+                         self.wanted(lambda e: e["subject"] == "trial/ff2-018"))
+        self.assertEqual(self.ids(subject="law/"),
+                         self.wanted(lambda e: e["subject"].startswith("law/")))
         self.assertEqual(self.ids(subject="trial/", limit=100),
                          self.wanted(lambda e: e["subject"].startswith("trial/")))
         self.assertEqual(self.ids(subject="trial/none"), [])
@@ -73,8 +97,10 @@ class Read(harness.ImportedCase):
         self.assertEqual(self.ids(subject="case/"), [])
 
     def test_types(self):
-        self.assertEqual(self.ids(types=["trial.approved"]), self.wanted(lambda e: e["type"] == "trial.approved"))
-        self.assertEqual(self.ids(types=["trial."]), self.wanted(lambda e: e["type"].startswith("trial.")))
+        self.assertEqual(self.ids(types=["trial.approved"]),
+                         self.wanted(lambda e: e["type"] == "trial.approved"))
+        self.assertEqual(self.ids(types=["trial."]),
+                         self.wanted(lambda e: e["type"].startswith("trial.")))
         self.assertEqual(self.ids(types=["law.", "trial.started"]), self.wanted(
             lambda e: e["type"].startswith("law.") or e["type"] == "trial.started"))
         self.assertEqual(self.ids(types=["trial"]), [])
@@ -82,37 +108,45 @@ class Read(harness.ImportedCase):
                          self.wanted(lambda e: e["type"] == "trial.started"))
 
     def test_programme(self):
-        self.assertEqual(self.ids(programme="ff2"), self.wanted(lambda e: e["type"] != "municipality.registered"))
+        self.assertEqual(self.ids(programme="ff2"),
+                         self.wanted(lambda e: e["type"] != "municipality.registered"))
         self.assertEqual(self.ids(programme="ff"), [])
 
     def test_filters_must_all_hold(self):
-        got = self.ids(subject="trial/", types=["measurement.recorded"], programme="ff2", as_of="2019-06-30", limit=9)
-        self.assertEqual(got, self.wanted(lambda e: e["type"] == "measurement.recorded" and e["time"] < "2019-07-01"))
+        got = self.ids(subject="trial/", types=["measurement.recorded"], programme="ff2",
+                       as_of="2019-06-30", limit=9)
+        self.assertEqual(got, self.wanted(lambda e: e["type"] == "measurement.recorded"
+                                          and e["time"] < "2019-07-01"))
 
     def test_as_of_and_known_at(self):
-        self.assertEqual(self.ids(as_of="2016-12-31"), self.wanted(lambda e: e["time"] < "2017-01-01"))
+        self.assertEqual(self.ids(as_of="2016-12-31"),
+                         self.wanted(lambda e: e["time"] < "2017-01-01"))
         instant = self.events[500]["time"]
         self.assertEqual(self.ids(as_of=instant), self.wanted(lambda e: e["time"] <= instant))
         self.assertEqual(self.ids(known_at=100), self.wanted(lambda e: True)[:100])
         self.assertEqual(self.ids(known_at=0), [])
         self.assertEqual(self.ids(known_at="2020-01-01"), [])
         self.assertEqual(len(self.ids(known_at="2100-01-01")), 1866)
-        self.assertEqual(self.ids(known_at=300, as_of="2016-12-31"), self.wanted(lambda e: e["time"] < "2017-01-01"))
+        self.assertEqual(self.ids(known_at=300, as_of="2016-12-31"),
+                         self.wanted(lambda e: e["time"] < "2017-01-01"))
 
     def test_known_at_the_ingest_time_of_an_event_is_inclusive(self):
         events = self.peer.read_all()
         instant = events[900]["ingesttime"]
-        self.assertEqual(self.ids(known_at=instant), [e["id"] for e in events if e["ingesttime"] <= instant])
+        self.assertEqual(self.ids(known_at=instant),
+                         [e["id"] for e in events if e["ingesttime"] <= instant])
 
     def test_verify(self):
         status = self.peer.call("status")
         self.assertEqual(len(status["root"]), 64)
         verified = self.peer.call("verify")
-        self.assertEqual((verified["size"], verified["root"], verified["bad"]), (1866, status["root"], 0))
+        self.assertEqual((verified["size"], verified["root"], verified["bad"]),
+                         (1866, status["root"], 0))
         same = self.peer.call("verify", size=1866, root=status["root"])
         self.assertIs(same["same"], True)
         self.assertIs(self.peer.call("verify", size=1865, root=status["root"])["same"], False)
-        self.assertIs(self.peer.call("verify", size=0, root=hashlib.sha256(b"").hexdigest())["same"], True)
+        self.assertIs(self.peer.call("verify", size=0,
+                                     root=hashlib.sha256(b"").hexdigest())["same"], True)
         self.assertIs(self.peer.call("verify", size=5000, root=status["root"])["same"], False)
 
 
@@ -124,7 +158,7 @@ class Query(harness.ImportedCase):
         cls.addClassCleanup(cls.peer.close)
 
     def test_pages_join_to_the_unpaged_answer(self):
-        for view in VIEWS:
+        for view in harness.VIEWS:
             whole = self.peer.query_all(view)
             self.assertTrue(whole, view)
             for limit in (1, 7, 1000):
@@ -132,8 +166,10 @@ class Query(harness.ImportedCase):
                     self.assertEqual(self.peer.query_all(view, limit=limit), whole)
 
     def test_pages_of_a_filtered_or_past_answer(self):
-        for params in ({"where": {"state": "assessed"}}, {"as_of": "2018-02-28"}, {"known_at": 1000},
-                       {"where": {"network": "ff2-bolig"}, "as_of": "2018-12-31", "known_at": 1800}):
+        for params in ({"where": {"state": "assessed"}}, {"as_of": "2018-02-28"},
+                       {"known_at": 1000},
+                       {"where": {"network": "ff2-bolig"}, "as_of": "2018-12-31",
+                        "known_at": 1800}):
             whole = self.peer.query_all("trial", **params)
             self.assertTrue(whole)
             for limit in (1, 10):
@@ -142,7 +178,8 @@ class Query(harness.ImportedCase):
     def test_what_query_answers(self):
         answer = self.peer.call("query", view="trial", limit=5)
         self.assertEqual(set(answer), {"view", "position", "rows", "next"})
-        self.assertEqual((answer["view"], answer["position"], len(answer["rows"])), ("trial", 1866, 5))
+        self.assertEqual((answer["view"], answer["position"], len(answer["rows"])),
+                         ("trial", 1866, 5))
         self.assertIsNotNone(answer["next"])
         self.assertEqual(self.peer.call("query", view="trial", known_at=700)["position"], 700)
 
@@ -165,40 +202,24 @@ class Query(harness.ImportedCase):
         rows = self.peer.query_all("trial")
         for where, chosen in (
                 ({"state": "assessed"}, lambda r: r["state"] == "assessed"),
-                ({"round": 2}, lambda r: r["round"] == 2), ({"round": "2"}, lambda r: r["round"] == 2),
+                ({"round": 2}, lambda r: r["round"] == 2),
+                ({"round": "2"}, lambda r: r["round"] == 2),
                 ({"participants": "0159"}, lambda r: "0159" in r["participants"]),
                 ({"state": "assessed", "network": "ff2-bolig"},
                  lambda r: r["state"] == "assessed" and r["network"] == "ff2-bolig"),
                 ({"missing": "baseline"}, lambda r: "baseline" in r["missing"]),
                 ({"state": "surprise"}, lambda r: False)):
             with self.subTest(where=where):
-                self.assertEqual(self.peer.query_all("trial", where=where), [r for r in rows if chosen(r)])
+                self.assertEqual(self.peer.query_all("trial", where=where),
+                                 [r for r in rows if chosen(r)])
 
     def test_every_row_carries_the_fields_of_its_view(self):
-        fields = {
-            "programme": "subject programme title state periodFrom periodTo rounds networks municipalities figures",
-            "funnel": "programme submitted withdrawn rejected endorsed approved started abandoned lapsed completed "
-                      "evaluated assessed abandonedBy provenance",
-            "network": "subject programme name theme state coordinator members trials submitted approved completed "
-                       "evaluated knowledge",
-            "municipality": "subject name names region networks trials charters",
-            "trial": "subject programme network round title state since participants next missing exemptions evaluations",
-            "exemption": "exemptionId subject programme act section ministry effect participants validFrom validTo state",
-            "evaluation": "evaluationId programme mode evaluator dueBy trials conclusion recommendsSpread state",
-            "outcome": "subject programme indicator unit baseline target direction dueBy latest final corrections "
-                       "missing result",
-            "law": "subject programme title role form state number inForce inspiredBy",
-            "deadline": "kind subject programme due state days", "figure": "programme metric value asOf document "
-                                                                          "computed agrees",
-            "refusal": "programme reason ministry round count",
-            "duration": "programme step round ministry count least median most",
-            "finding": "rule subject programme time position message"}
-        for view in VIEWS:
+        for view in harness.VIEWS:
             for row in self.peer.query_all(view):
-                self.assertEqual(set(fields[view].split()) - set(row), set(), (view, row))
+                self.assertEqual(set(FIELDS[view].split()) - set(row), set(), (view, row))
 
     def test_every_field_of_a_row_may_be_asked_for(self):
-        for view in VIEWS:
+        for view in harness.VIEWS:
             first = self.peer.query_all(view)[0]
             for field, value in first.items():
                 if isinstance(value, (str, int)) and not isinstance(value, bool):
@@ -209,7 +230,8 @@ class Query(harness.ImportedCase):
 
     def test_in_force_on_a_day(self):
         rows = self.peer.query_all("exemption")
-        for day in ("2017-03-08", "2017-03-09", "2018-06-01", "2021-12-31", "2022-01-01", "2023-12-31", "2024-01-01"):
+        for day in ("2017-03-08", "2017-03-09", "2018-06-01", "2021-12-31", "2022-01-01",
+                    "2023-12-31", "2024-01-01"):
             with self.subTest(day=day):
                 self.assertEqual(self.peer.query_all("exemption", where={"in-force": day}),
                                  [r for r in rows if r["validFrom"] <= day <= r["validTo"]])
@@ -243,7 +265,8 @@ class Limits(harness.DaemonCase):
         self.assertEqual(len({root for _, root in seen}), 20)
         for size, root in seen:
             answer = self.peer.call("verify", size=size, root=root)
-            self.assertEqual((answer["same"], answer["bad"], answer["size"], answer["root"]), (True, 0, *seen[-1]))
+            self.assertEqual((answer["same"], answer["bad"], answer["size"], answer["root"]),
+                             (True, 0, *seen[-1]))
         self.assertIs(self.peer.call("verify", size=seen[3][0], root=seen[4][1])["same"], False)
 
 

@@ -20,14 +20,17 @@ IN_FLIGHT = 400
 
 
 class Traced:
-    """A daemon with strace attached after READY; `calls` holds what ended, in the order in which it ended."""
+    """A daemon with strace attached after READY; `calls` holds what ended, in the order in which
+    it ended."""
 
     def __init__(self, daemon):
         self.daemon = daemon
         self.path = daemon.scratch / "trace"
         self.strace = subprocess.Popen(
-            ["strace", "-f", "-y", "-s", "400", "-o", self.path, "-e", "trace=" + ",".join(FLUSHES + SENDS + ("pwrite64",)),
-             "-p", str(daemon.process.pid)], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+            ["strace", "-f", "-y", "-s", "400", "-o", self.path, "-e",
+             "trace=" + ",".join(FLUSHES + SENDS + ("pwrite64",)),
+             "-p", str(daemon.process.pid)], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                       text=True)
         said = self.strace.stderr.readline()
         if "attached" not in said:
             self.strace.wait(harness.WAIT_S)
@@ -36,7 +39,8 @@ class Traced:
             sys.exit(77)
 
     def calls(self):
-        """Ends the daemon, which ends strace, and reads the trace: (name, arguments) of each call."""
+        """Ends the daemon, which ends strace, and reads the trace: (name, arguments) of each
+        call."""
         self.daemon.stop()
         self.strace.wait(harness.WAIT_S)
         self.strace.stderr.close()
@@ -45,7 +49,8 @@ class Traced:
             for line in lines:
                 resumed = RESUMED.match(line)
                 if resumed:
-                    ended.append((resumed["name"], begun.pop((resumed["tid"], resumed["name"]), "") + resumed["rest"]))
+                    ended.append((resumed["name"], begun.pop((resumed["tid"], resumed["name"]), "")
+                                  + resumed["rest"]))
                     continue
                 call = CALL.match(line)
                 if not call:
@@ -96,7 +101,8 @@ class Flushes(unittest.TestCase):
 
     def test_a_turn_of_many_requests_has_one_flush(self):
         traced = Traced(self.daemon)
-        sent = [self.peer.send("append", {"events": [self.world.activity()]}) for _ in range(IN_FLIGHT)]
+        sent = [self.peer.send("append", {"events": [self.world.activity()]})
+                for _ in range(IN_FLIGHT)]
         for msgid in sent:
             self.peer.result(msgid)
         self.peer.close()
@@ -127,9 +133,12 @@ class Flushes(unittest.TestCase):
         self.peer.append(self.world.activity(text=text))
         self.peer.close()
         calls = traced.calls()
-        written = [i for i, (n, rest) in enumerate(calls) if n == "pwrite64" and "/journal" in rest.split(",")[0]]
-        flushed = [i for i, (n, rest) in enumerate(calls) if n in FLUSHES and "/journal" in rest.split(",")[0]]
-        answered = [i for i, (n, rest) in enumerate(calls) if n.split()[0] in SENDS and "positions" in rest]
+        written = [i for i, (n, rest) in enumerate(calls) if n == "pwrite64"
+                   and "/journal" in rest.split(",")[0]]
+        flushed = [i for i, (n, rest) in enumerate(calls) if n in FLUSHES
+                   and "/journal" in rest.split(",")[0]]
+        answered = [i for i, (n, rest) in enumerate(calls) if n.split()[0] in SENDS
+                    and "positions" in rest]
         self.assertTrue(written and flushed and answered)
         self.assertTrue(any(written[0] < f < answered[0] for f in flushed))
 

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""Subscriptions and the feed: ordered, without gaps or repeats, by credit, and nobody's slowness is another's harm."""
+"""Subscriptions and the feed: ordered, without gaps or repeats, by credit, and nobody's slowness
+is another's harm."""
 import msgpack
 import zmq
 
@@ -132,10 +133,13 @@ class Subscribe(harness.DaemonCase):
         events = world.foundation() + world.trial("assessed") + [world.activity()]
         half = len(events) // 2
         filters = [({"types": ["trial."]}, lambda e: e["type"].startswith("trial.")),
-                   ({"types": ["programme.opened", "target.set"]}, lambda e: e["type"] in ("programme.opened", "target.set")),
+                   ({"types": ["programme.opened", "target.set"]},
+                    lambda e: e["type"] in ("programme.opened", "target.set")),
                    ({"subject": "trial/w1-001"}, lambda e: e["subject"] == "trial/w1-001"),
-                   ({"subject": "municipality/"}, lambda e: e["subject"].startswith("municipality/")),
-                   ({"programme": "w1"}, lambda e: e["subject"].split("/")[0] not in ("municipality", "case"))]
+                   ({"subject": "municipality/"},
+                    lambda e: e["subject"].startswith("municipality/")),
+                   ({"programme": "w1"},
+                    lambda e: e["subject"].split("/")[0] not in ("municipality", "case"))]
         self.writer.append(events[:half])
         numbers = {self.subscribe(**{"from": 1}, **params): chosen for params, chosen in filters}
         self.writer.append(events[half:])
@@ -161,7 +165,8 @@ class Subscribe(harness.DaemonCase):
 
     def test_several_peers_each_get_all(self):
         peers = [self.daemon.peer() for _ in range(5)]
-        numbers = [p.call("subscribe", **{"from": 1, "credit": 5000})["subscription"] for p in peers]
+        numbers = [p.call("subscribe", **{"from": 1, "credit": 5000})["subscription"]
+                   for p in peers]
         self.fill(1500)
         for peer, number in zip(peers, numbers):
             self.assertEqual(self.positions(number, 1500, peer), list(range(1, 1501)))
@@ -238,7 +243,8 @@ class Feed(harness.DaemonCase):
             self.assertEqual([harness.bare(e) for e in message[2][0]["events"]], [event])
             self.assertEqual(message[2][0]["events"][0]["position"], number)
             self.assertGreaterEqual(message[2][0]["head"], number)
-        self.assertEqual([e["position"] for e in self.peer.read_all()], list(range(1, len(events) + 1)))
+        self.assertEqual([e["position"] for e in self.peer.read_all()],
+                         list(range(1, len(events) + 1)))
 
     def test_a_prefix_chooses(self):
         self.follow(b"programme.")
@@ -257,7 +263,8 @@ class Feed(harness.DaemonCase):
         self.sub.subscribe(b"heartbeat")
         for _ in range(2):
             topic, body = self.sub.recv_multipart()
-            self.assertEqual((topic, msgpack.unpackb(body)), (b"heartbeat", [2, "heartbeat", [{"head": 3}]]))
+            self.assertEqual((topic, msgpack.unpackb(body)),
+                             (b"heartbeat", [2, "heartbeat", [{"head": 3}]]))
 
     def test_refused_dry_and_repeated_events_are_not_on_the_feed(self):
         self.follow(b"")
