@@ -36,16 +36,16 @@ class World:
     def __init__(self, programme="w1"):
         self.programme, self.count = programme, 0
 
-    def event(self, kind, subject, time, source, **data):
+    def event(self, kind, subject, time, source, /, **data):
         self.count += 1
         return {"id": f"{self.programme}-{self.count:05}", "source": source, "type": kind,
                 "subject": subject,
                 "time": time, "data": data}
 
-    def about_programme(self, kind, time, source, **data):
+    def about_programme(self, kind, time, source, /, **data):
         return self.event(kind, f"programme/{self.programme}", time, source, **data)
 
-    def about_network(self, kind, time, source, **data):
+    def about_network(self, kind, time, source, /, **data):
         return self.event(kind, f"network/{self.programme}-net", time, source, **data)
 
     def activity(self, case="c1", time="2020-01-01T00:00:00Z", **data):
@@ -94,7 +94,7 @@ class World:
                 self.applied(),
                 self.appointed(), *(self.joined(c) for c in MEMBERS), self.round_opened()]
 
-    def about_trial(self, kind, number, time, source, **data):
+    def about_trial(self, kind, number, time, source, /, **data):
         return self.event(kind, f"trial/{self.programme}-{number:03}", time, source, **data)
 
     def exemption(self, number=1):

@@ -378,7 +378,7 @@ class Append(ProtocolCase):
         self.assertEqual(self.refuses_event("too-large",
                                             self.world.activity(deep=nested(15))).detail["rule"],
                          "too-large")
-        self.refuses_event("too-large", self.world.activity(deep=nested(500)))
+        self.fails("too-large", "append", events=[self.world.activity(deep=nested(500))])
 
     def test_lengths_of_names(self):
         self.peer.append(changed(self.world.activity(), id="i" * 128, source="/" + "s" * 255,

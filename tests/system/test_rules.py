@@ -195,9 +195,7 @@ class Application(RulesCase):
         self.allowed(changed(event, time="2017-01-01T00:59:59+01:00"))
         self.refused("outside-period", changed(event, time="2016-12-31T23:30:00-01:00"))
         self.refused("not-authorised", changed(event, source=MINISTRY))
-        self.assertEqual(self.peer.fails("append",
-                                         events=[changed(event, data={"network": None})]).code,
-                         "refused")
+        self.refused("missing-field", changed(event, data={"network": None}), code="invalid")
         self.accepted(event)
         self.refused("illegal-transition", changed(event, id="again"))
 
