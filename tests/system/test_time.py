@@ -78,7 +78,6 @@ class Imported(harness.ImportedCase):
         steps = [k for k in past if k != "position"]
         self.assertEqual({k: funnel[k] for k in steps}, {k: past[k] for k in steps})
         self.assertEqual(funnel["position"], 844)
-        self.assertEqual(self.daemon.ask("list", "trial", "--known-at", "0"), [])
         self.assertEqual(self.daemon.ask("list", "trial", "--known-at", "1866"),
                          self.daemon.ask("list", "trial"))
 
