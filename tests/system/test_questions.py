@@ -110,16 +110,15 @@ class Questions(harness.ImportedCase):
             self.assertEqual(start[:10], "2016-10-10")
 
     def test_08_which_participants_have_no_charter(self):
-        rows = self.ask("list", "trial", "missing=charter", "--as-of", "2017-04-22T12:00:00Z")
-        by_subject = {r["subject"]: r for r in rows}
-        self.assertIn("trial/ff2-018", by_subject)
-        self.assertIn("charter", by_subject["trial/ff2-018"]["missing"])
-        for row in rows:
-            self.assertIn("charter", row["missing"])
-            self.assertIn(row["state"], ("approved", "running", "suspended"))
-        self.assertNotIn("trial/ff2-018", {r["subject"] for r in
-                                           self.ask("list", "trial", "missing=charter", "--as-of",
-                                                    "2017-05-12")})
+        published = [e["time"] for e in self.events
+                     if e["type"] == "trial.charter-published" and e["subject"] == "trial/ff2-018"]
+        self.assertLess(published[0], published[-1])
+        for day, missing in (("2017-03-09", True), (published[0], True), (published[-1], False)):
+            rows = self.ask("list", "trial", "missing=charter", "--as-of", day)
+            self.assertEqual("trial/ff2-018" in {r["subject"] for r in rows}, missing, day)
+            for row in rows:
+                self.assertIn("charter", row["missing"])
+                self.assertIn(row["state"], ("approved", "running", "suspended"))
 
     def test_09_may_this_be_recorded_now(self):
         common = ("publish", "--dry-run", "--source", "/dk/netvaerk/bolig", "--time",
