@@ -14,12 +14,23 @@ struct level {
     trial_value *to;
 };
 
+/* A string as a value. One that begins with NUL is an integer that mark_large() put in quotes. */
+static trial_value *string_of(const json_t *json, trial_arena *arena)
+{
+    const char *text = json_string_value(json);
+    uint32_t size = (uint32_t)json_string_length(json);
+
+    if (size > 0 && text[0] == '\0') {
+        return trial_value_unsigned(arena, strtoull(text + 1, NULL, 10));
+    }
+    return trial_value_copy(arena, (trial_text){ text, size });
+}
+
 static trial_value *scalar_of(const json_t *json, trial_arena *arena)
 {
     switch (json_typeof(json)) {
     case JSON_STRING:
-        return trial_value_copy(
-            arena, (trial_text){ json_string_value(json), (uint32_t)json_string_length(json) });
+        return string_of(json, arena);
     case JSON_INTEGER:
         return trial_value_integer(arena, json_integer_value(json));
     case JSON_REAL:
@@ -136,10 +147,91 @@ static trial_code fail_reading(const json_error_t *error, trial_error *err)
         err, TRIAL_RULE_NOT_JSON, "not JSON: %s, at byte %d", error->text, error->position);
 }
 
+/* Is this run of digits an integer above what jansson reads, and within 64 bits? */
+static bool is_large(const char *digits, size_t count, char behind)
+{
+    static const char most_signed[] = "9223372036854775807";
+    static const char most[] = "18446744073709551615";
+
+    if (behind == '.' || behind == 'e' || behind == 'E') {
+        return false;
+    }
+    if (count == sizeof most_signed - 1) {
+        return memcmp(digits, most_signed, count) > 0;
+    }
+    return count == sizeof most - 1 && digits[0] == '1' && memcmp(digits, most, count) <= 0;
+}
+
+/* Where the token that begins at `at` ends: a string, a run of digits, or one byte. */
+static size_t token_end(trial_text text, size_t at)
+{
+    size_t end = at + 1;
+
+    if (text.at[at] == '"') {
+        while (end < text.size && text.at[end] != '"') {
+            end += text.at[end] == '\\' ? 2 : 1;
+        }
+        return end < text.size ? end + 1 : text.size;
+    }
+    if (text.at[at] >= '0' && text.at[at] <= '9') {
+        while (end < text.size && text.at[end] >= '0' && text.at[end] <= '9') {
+            end++;
+        }
+    }
+    return end;
+}
+
+/* The text with each integer above 2^63-1 as a string that begins with NUL, as no string of an
+ * event may. NULL where there is none, or where a NUL is there already. The caller frees it. */
+static char *mark_large(trial_text text, size_t *ret_size)
+{
+    char *marked = trial_memory((size_t)text.size * 2 + 1); /* 19 digits get 8 bytes more */
+    size_t size = 0;
+    bool is_marked = false;
+
+    for (size_t at = 0, end; at < text.size; at = end) {
+        bool is_whole = at == 0 || strchr("-+.eE", text.at[at - 1]) == NULL;
+
+        end = token_end(text, at);
+        if (is_whole && is_large(text.at + at, end - at, end < text.size ? text.at[end] : ' ')) {
+            size +=
+                (size_t)sprintf(marked + size, "\"\\u0000%.*s\"", (int)(end - at), text.at + at);
+            is_marked = true;
+        } else {
+            memcpy(marked + size, text.at + at, end - at);
+            size += end - at;
+        }
+    }
+    if (!is_marked || memmem(text.at, text.size, "\\u0000", 6) != NULL) {
+        free(marked);
+        return NULL;
+    }
+    *ret_size = size;
+    return marked;
+}
+
+static json_t *load(trial_text text, json_error_t *error)
+{
+    const size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY;
+    json_t *root = json_loadb(text.at, text.size, flags, error);
+    size_t size = 0;
+    char *marked;
+
+    if (root != NULL || json_error_code(error) != json_error_numeric_overflow) {
+        return root;
+    }
+    marked = mark_large(text, &size);
+    if (marked != NULL) {
+        root = json_loadb(marked, size, flags | JSON_ALLOW_NUL, error);
+        free(marked);
+    }
+    return root;
+}
+
 trial_code json_read(trial_text text, trial_arena *arena, trial_value **ret_value, trial_error *err)
 {
     json_error_t error;
-    json_t *root = json_loadb(text.at, text.size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+    json_t *root = load(text, &error);
     trial_code code;
 
     if (root == NULL) {

@@ -1,4 +1,4 @@
-/* completion.c - trialctl completion bash: a script made of the same rows as the program. */
+/* bash.c - trialctl completion bash: a script made of the same rows as the program. */
 #include "ctl.h"
 #include "trial/event.h"
 #include "views.h"
