@@ -118,7 +118,7 @@ static void test_a_frame_is_bounded_in_bytes_and_elements(void **state)
 
 static void test_the_event_that_breaks_a_scan_is_named(void **state)
 {
-    const proto_frame_limits limits = { 4096, 16, 4 };
+    const proto_frame_limits shallow = { 4096, 16, 4 };
     /* append: { events: [ {}, { a: [[[[]]]] } ] } and { x: 0, events: [ {}, {}, { "\xff": 0 } ] }
      */
     static const char deep[] = "\x94\x00\x07\xa6"
@@ -134,12 +134,12 @@ static void test_the_event_that_breaks_a_scan_is_named(void **state)
     (void)state;
     assert_int_equal(
         proto_frame_read(
-            (trial_bytes){ (const uint8_t *)deep, sizeof deep - 1 }, &limits, &frame, &err),
+            (trial_bytes){ (const uint8_t *)deep, sizeof deep - 1 }, &shallow, &frame, &err),
         TRIAL_TOO_LARGE);
     assert_int_equal(err.index, 1);
     assert_int_equal(frame.msgid, 7);
     assert_int_equal(
-        proto_frame_read((trial_bytes){ (const uint8_t *)bad, sizeof bad }, &limits, &frame, &err),
+        proto_frame_read((trial_bytes){ (const uint8_t *)bad, sizeof bad }, &shallow, &frame, &err),
         TRIAL_MALFORMED);
     assert_int_equal(err.rule, TRIAL_RULE_BAD_UTF8);
     assert_int_equal(err.index, 2);
@@ -271,7 +271,7 @@ static void test_what_is_written_is_read_as_it_was_meant(void **state)
     proto_put_notification(&writer, "live");
     pack_put_map(&writer, 0);
     assert_bytes_equal(pack_written(&writer), test_hex(&arena, "93 02 a46c697665 91 80"));
-    assert_int_equal(proto_frame_read(pack_written(&writer), &limits, &frame, NULL), TRIAL_OK);
+    assert_int_equal(proto_frame_read(pack_written(&writer), &shallow, &frame, NULL), TRIAL_OK);
     assert_int_equal(frame.kind, PROTO_NOTIFICATION);
     pack_writer_done(&writer);
 }
