@@ -271,7 +271,7 @@ static void test_what_is_written_is_read_as_it_was_meant(void **state)
     proto_put_notification(&writer, "live");
     pack_put_map(&writer, 0);
     assert_bytes_equal(pack_written(&writer), test_hex(&arena, "93 02 a46c697665 91 80"));
-    assert_int_equal(proto_frame_read(pack_written(&writer), &shallow, &frame, NULL), TRIAL_OK);
+    assert_int_equal(proto_frame_read(pack_written(&writer), &limits, &frame, NULL), TRIAL_OK);
     assert_int_equal(frame.kind, PROTO_NOTIFICATION);
     pack_writer_done(&writer);
 }
