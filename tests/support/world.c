@@ -15,7 +15,7 @@
 #include <stdlib.h>
 
 #define DEPTH_MAX 16
-#define STATES_MAX 4096
+#define STATES_MAX 512
 
 /* The states of one moment. */
 struct moment {
@@ -273,34 +273,56 @@ static trial_state *state_at(struct moment *moment, const trial_event *event)
     return state;
 }
 
-/* Put the corrections that had been issued by then into copies of the events they name. */
-static json_t **
-corrected(struct world *world, trial_instant until, trial_arena *arena, uint32_t *times)
+/* Read every event once; the folds of all questions share them. */
+static void read_events(struct world *world)
 {
-    json_t **events = trial_arena_take(arena, (world->count + 1) * sizeof(json_t *));
-
-    for (uint32_t i = 0; i < world->count; i++) {
-        events[i] = json_deep_copy(world->events[i]);
+    if (world->read != NULL) {
+        return;
     }
+    world->read = trial_arena_take(&world->arena, (world->count + 1) * sizeof *world->read);
     for (uint32_t i = 0; i < world->count; i++) {
-        json_t *data = json_object_get(events[i], "data");
-        trial_event event;
+        world->read[i] = event_of(&world->arena, world->events[i]);
+        world->read[i].position = i + 1;
+    }
+}
 
-        if (strcmp(json_string_value(json_object_get(events[i], "type")), "correction.issued") !=
-            0) {
+/* An event that was corrected: a copy with the new values, and how many they are. */
+struct corrected {
+    json_t *json;
+    uint32_t times;
+};
+
+static void correct(struct world *world, uint32_t by, struct corrected *corrected)
+{
+    json_t *data = json_object_get(world->events[by], "data");
+
+    for (uint32_t i = 0; i < by; i++) {
+        json_t *id = json_object_get(world->events[i], "id");
+
+        if (!json_equal(id, json_object_get(data, "corrects"))) {
             continue;
         }
-        event = event_of(arena, events[i]);
-        for (uint32_t j = 0; j < i && event.time <= until; j++) {
-            if (json_equal(json_object_get(events[j], "id"), json_object_get(data, "corrects"))) {
-                json_object_set(json_object_get(events[j], "data"),
-                                json_string_value(json_object_get(data, "field")),
-                                json_object_get(data, "newValue"));
-                times[j]++;
-            }
+        if (corrected[i].json == NULL) {
+            corrected[i].json = json_deep_copy(world->events[i]);
+        }
+        json_object_set(json_object_get(corrected[i].json, "data"),
+                        json_string_value(json_object_get(data, "field")),
+                        json_object_get(data, "newValue"));
+        corrected[i].times++;
+    }
+}
+
+/* Put the corrections that had been issued by then into copies of the events they name. */
+static struct corrected *correct_all(struct world *world, trial_instant until, trial_arena *arena)
+{
+    struct corrected *corrected = trial_arena_take(arena, (world->count + 1) * sizeof *corrected);
+
+    for (uint32_t i = 0; i < world->count; i++) {
+        if (world->read[i].type == TRIAL_EVENT_CORRECTION_ISSUED && world->read[i].time <= until) {
+            correct(world, i, corrected);
         }
     }
-    return events;
+    return corrected;
 }
 
 static int compare_states(const void *a, const void *b)
@@ -312,32 +334,58 @@ static int compare_states(const void *a, const void *b)
                                      : trial_text_compare(left->id, right->id);
 }
 
+/* Keep the state as the store would: as bytes, of which nothing else is part. */
+static void keep_state(struct moment *moment, trial_state *state)
+{
+    const trial_shape *shape = trial_state_shape(state->kind);
+    trial_error err = TRIAL_ERROR_NONE;
+    pack_writer writer = { 0 };
+    trial_bytes bytes;
+
+    pack_put_shape(&writer, shape, &state->as);
+    bytes = trial_arena_bytes(&moment->arena, pack_written(&writer));
+    pack_writer_done(&writer);
+    trial_state_clear(state, state->kind, trial_arena_text(&moment->arena, state->id));
+    if (pack_shape(bytes, shape, "", false, &moment->arena, &state->as, &err) != TRIAL_OK) {
+        fail_msg("%s", err.text);
+    }
+}
+
 static struct moment *fold(struct world *world, trial_instant until, uint32_t *calls_left)
 {
     struct moment *moment = trial_memory(sizeof *moment);
-    uint32_t *times;
-    json_t **events;
+    trial_arena scratch = { 0 };
+    struct corrected *corrected;
 
     moment->world = world;
     moment->calls_left = calls_left;
     moment->states = trial_arena_take(&moment->arena, STATES_MAX * sizeof *moment->states);
-    times = trial_arena_take(&moment->arena, (world->count + 1) * sizeof *times);
-    events = corrected(world, until, &moment->arena, times);
+    read_events(world);
+    corrected = correct_all(world, until, &scratch);
     for (uint32_t i = 0; i < world->count; i++) {
-        trial_event event = event_of(&moment->arena, events[i]);
+        trial_event event = world->read[i];
         trial_state *state;
 
-        json_decref(events[i]);
-        event.position = i + 1;
         if (event.time > until) {
             continue;
         }
+        if (corrected[i].json != NULL) {
+            event = event_of(&scratch, corrected[i].json);
+            event.position = i + 1;
+        }
         state = state_at(moment, &event);
-        rules_apply(state, &event, &moment->arena);
-        for (uint32_t time = 0; time < times[i]; time++) {
-            rules_count_correction(state, &event, &moment->arena);
+        rules_apply(state, &event, &scratch);
+        for (uint32_t time = 0; time < corrected[i].times; time++) {
+            rules_count_correction(state, &event, &scratch);
         }
     }
+    for (uint32_t i = 0; i < world->count; i++) {
+        json_decref(corrected[i].json);
+    }
+    for (uint32_t i = 0; i < moment->count; i++) {
+        keep_state(moment, &moment->states[i]);
+    }
+    trial_arena_done(&scratch);
     qsort(moment->states, moment->count, sizeof *moment->states, compare_states);
     return moment;
 }

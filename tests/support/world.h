@@ -12,7 +12,8 @@ struct world {
     json_t **events; /* in the order of the log; position is the index plus 1 */
     uint32_t count;
     uint32_t room;
-    uint32_t visits; /* states handed to the views since world_ask() began */
+    trial_event *read; /* the same, read at the first question */
+    uint32_t visits;   /* states handed to the views since world_ask() began */
 };
 
 /** Read a file of JSON Lines. */
