@@ -247,10 +247,23 @@ static bool gather(void *context, trial_bytes key, trial_bytes value)
     return true;
 }
 
-/* One programme's events, along its list. */
+/* Take the record that a row of a programme's list names. */
+static bool take_listed(void *context, trial_bytes key, trial_bytes value)
+{
+    struct paging *paging = context;
+    trial_bytes bytes = { 0 };
+
+    (void)value;
+    paging->code =
+        store_read_record(paging->read, key_programme_position(key), &bytes, paging->err);
+    return paging->code == TRIAL_OK && take(paging, bytes);
+}
+
+/* One programme's events, along its list: upwards as far as the page goes, downwards by its
+ * positions. */
 static trial_code page_by_programme(struct paging *paging, uint64_t from, bool is_backwards)
 {
-    struct positions positions = { .last = is_backwards ? from : UINT64_MAX };
+    struct positions positions = { .last = from };
     trial_code code;
     row_key prefix;
     row_key first;
@@ -261,17 +274,15 @@ static trial_code page_by_programme(struct paging *paging, uint64_t from, bool i
                            STORE_PROGRAMME,
                            key_span(&prefix),
                            key_span(&first),
-                           gather,
-                           &positions,
+                           is_backwards ? gather : take_listed,
+                           is_backwards ? (void *)&positions : (void *)paging,
                            paging->err);
-    if (is_backwards) {
+    if (code == TRIAL_OK && is_backwards) {
         reverse(&positions);
-    }
-    if (code == TRIAL_OK) {
         code = take_positions(paging, &positions);
     }
     free(positions.items);
-    return code;
+    return code == TRIAL_OK ? paging->code : code;
 }
 
 static bool is_whole_subject(trial_text subject)
