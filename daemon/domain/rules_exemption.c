@@ -1,17 +1,14 @@
 /* rules_exemption.c - what becomes of an exemption after the approval that granted it. */
 #include "rules_internal.h"
 
-/* Find the exemption, which no event has ended yet. */
-static trial_code find_live(const rules_asked *asked,
-                            trial_text id,
-                            const struct trial_exemption_fact **ret_fact,
-                            trial_error *err)
+/* The exemption, which no event has ended yet; NULL after saying why there is none. */
+static const struct trial_exemption_fact *
+find_live(const rules_asked *asked, trial_text id, trial_error *err)
 {
     const struct trial_exemption_fact *fact = rules_exemption(&asked->state->as.trial, id);
 
     if (fact != NULL && fact->state == EXEMPTION_AT(GRANTED)) {
-        *ret_fact = fact;
-        return TRIAL_OK;
+        return fact;
     }
     if (fact == NULL) {
         (void)trial_fail_rule(err,
@@ -28,16 +25,19 @@ static trial_code find_live(const rules_asked *asked,
                               trial_choice_word(&trial_choices_exemption_state, fact->state),
                               rules_day(fact->endedOn).text);
     }
-    return trial_fail_field(err, "data.exemptionId");
+    (void)trial_fail_field(err, "data.exemptionId");
+    return NULL;
 }
 
 trial_code decide_exemption_extended(const rules_asked *asked, trial_error *err)
 {
     const struct trial_exemption_extended *event = &asked->event->as.exemption_extended;
-    const struct trial_exemption_fact *fact;
-    trial_code code = find_live(asked, event->exemptionId, &fact, err);
+    const struct trial_exemption_fact *fact = find_live(asked, event->exemptionId, err);
 
-    return code == TRIAL_OK ? rules_current_day(event->from, fact->validTo, "from", err) : code;
+    if (fact == NULL) {
+        return err->code;
+    }
+    return rules_current_day(event->from, fact->validTo, "from", err);
 }
 
 void apply_exemption_extended(trial_state *state, const trial_event *event, trial_arena *arena)
@@ -64,9 +64,9 @@ end_exemption(trial_state *state, const trial_event *event, trial_text id, trial
 
 trial_code decide_exemption_revoked(const rules_asked *asked, trial_error *err)
 {
-    const struct trial_exemption_fact *fact;
+    trial_text id = asked->event->as.exemption_revoked.exemptionId;
 
-    return find_live(asked, asked->event->as.exemption_revoked.exemptionId, &fact, err);
+    return find_live(asked, id, err) == NULL ? err->code : TRIAL_OK;
 }
 
 void apply_exemption_revoked(trial_state *state, const trial_event *event, trial_arena *arena)
@@ -78,13 +78,14 @@ void apply_exemption_revoked(trial_state *state, const trial_event *event, trial
 trial_code decide_exemption_expired(const rules_asked *asked, trial_error *err)
 {
     const struct trial_exemption_expired *event = &asked->event->as.exemption_expired;
+    const struct trial_exemption_fact *fact = find_live(asked, event->exemptionId, err);
     trial_date day = trial_date_of(asked->event->time);
-    const struct trial_exemption_fact *fact;
-    trial_code code = find_live(asked, event->exemptionId, &fact, err);
+    trial_code code;
 
-    if (code == TRIAL_OK) {
-        code = rules_current_day(event->validTo, fact->validTo, "validTo", err);
+    if (fact == NULL) {
+        return err->code;
     }
+    code = rules_current_day(event->validTo, fact->validTo, "validTo", err);
     if (code != TRIAL_OK || day >= fact->validTo) {
         return code;
     }

@@ -343,7 +343,7 @@ static trial_instant read_time(const char *word)
     trial_error err;
 
     if (trial_date_read(text, &day, &err) == TRIAL_OK) {
-        return trial_date_begin(day) + 10 * 3600 * TRIAL_NS_PER_S;
+        return trial_date_begin(day) + (trial_instant)10 * 3600 * TRIAL_NS_PER_S;
     }
     if (trial_instant_read(text, &time, &err) != TRIAL_OK) {
         give_up("no time", word);
@@ -362,7 +362,7 @@ trial_event history_event(history *past, const char *note)
     if (strlen(note) >= sizeof words) {
         give_up("the note is too long", note);
     }
-    (void)strcpy(words, note); /* it fits, as was just seen */
+    memcpy(words, note, strlen(note) + 1);
     for (int i = 0; i < 4; i++) {
         head[i] = strsep(&rest, " ");
         if (head[i] == NULL) {

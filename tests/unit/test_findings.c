@@ -4,6 +4,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -142,12 +143,16 @@ static void test_finding_case(void **state)
     const struct finding_case *row = *state;
     rules_findings found;
     char names[256] = "";
+    size_t used = 0;
 
     history_given(&past, row->given);
     found = rules_find(the_trial(), day(row->today), &past.arena);
     for (uint32_t i = 0; i < found.count; i++) {
-        (void)strcat(names, i == 0 ? "" : " ");
-        (void)strcat(names, trial_rule_name(found.items[i].rule));
+        used += (size_t)snprintf(names + used,
+                                 sizeof names - used,
+                                 "%s%s",
+                                 i == 0 ? "" : " ",
+                                 trial_rule_name(found.items[i].rule));
         assert_true(found.items[i].message.size > 10);
     }
     assert_string_equal(names, row->found);
