@@ -1,6 +1,7 @@
 /* events.c - trialctl events: the catalogue, from the rows the daemon is built from. */
 #include "ctl.h"
 #include "json.h"
+#include "manual.h"
 #include "render.h"
 #include "trial/event.h"
 
@@ -185,25 +186,14 @@ static void print_row(trial_arena *arena, const trial_event_row *row)
     print_fields(arena, trial_shape_of_common());
 }
 
-/* Text between scdoc's marks, each of its special letters made harmless. */
-static void print_plain(trial_text text)
-{
-    for (uint32_t i = 0; i < text.size; i++) {
-        if (text.at[i] != '\n' && strchr("_*\\#~|[]<>", text.at[i]) != NULL) {
-            (void)putchar('\\');
-        }
-        (void)putchar(text.at[i]);
-    }
-}
-
 static void print_scdoc_field(trial_arena *arena, const trial_field *field, const char *indent)
 {
     (void)printf("%s- *", indent);
-    print_plain(trial_text_of(field->name));
+    manual_plain(trial_text_of(field->name));
     (void)printf("*%s, _", field->is_required ? "" : " (may be left out)");
-    print_plain(field_type(arena, field));
+    manual_plain(field_type(arena, field));
     (void)printf("_: ");
-    print_plain(trial_text_of(field->doc));
+    manual_plain(trial_text_of(field->doc));
     (void)putchar('\n');
 }
 
@@ -225,15 +215,15 @@ static void print_scdoc_row(trial_arena *arena, const trial_event_row *row)
     trial_text by = render_cell(arena, emitters_value(arena, row->emitters));
 
     (void)printf("## ");
-    print_plain(trial_text_of(row->name));
+    manual_plain(trial_text_of(row->name));
     (void)printf("\n\n");
-    print_plain(trial_text_of(row->doc));
+    manual_plain(trial_text_of(row->doc));
     (void)printf("++\nSubject: ");
-    print_plain(kind_text(row->kind));
+    manual_plain(kind_text(row->kind));
     (void)printf("++\nSaid by: ");
-    print_plain(by.size == 0 ? TRIAL_TEXT("anyone") : by);
+    manual_plain(by.size == 0 ? TRIAL_TEXT("anyone") : by);
     (void)printf("++\nRule: ");
-    print_plain(trial_text_of(row->rule[0] == '\0' ? "none but the fields'" : row->rule));
+    manual_plain(trial_text_of(row->rule[0] == '\0' ? "none but the fields'" : row->rule));
     (void)printf("\n\n");
     print_scdoc_fields(arena, row->shape());
     (void)putchar('\n');

@@ -1,6 +1,7 @@
 /* main.c - trialctl: read the command line, run the verb, make sure that what was printed arrived.
  */
 #include "ctl.h"
+#include "manual.h"
 
 #include <argp.h>
 #include <assert.h>
@@ -234,6 +235,10 @@ int main(int count, char **words)
     mind_letters();
     mind_interrupts();
     read_command_line(&ctl, count, words);
+    if (ctl.verb == NULL && ctl_has(&ctl, CTL_SCDOC)) {
+        manual_verbs();
+        return close_output(CTL_EXIT_DONE);
+    }
     if (ctl.verb == NULL) {
         return ctl_usage(&ctl, "no verb is given");
     }
