@@ -19,24 +19,24 @@ typedef enum attribute {
     ATTRIBUTE_EXTENSION,
 } attribute;
 
-static const char *const attribute_names[ATTRIBUTE_EXTENSION] = {
-    [ATTRIBUTE_ID] = "id",
-    [ATTRIBUTE_SOURCE] = "source",
-    [ATTRIBUTE_TYPE] = "type",
-    [ATTRIBUTE_SUBJECT] = "subject",
-    [ATTRIBUTE_TIME] = "time",
-    [ATTRIBUTE_DATA] = "data",
-    [ATTRIBUTE_SPECVERSION] = "specversion",
-    [ATTRIBUTE_POSITION] = "position",
-    [ATTRIBUTE_REVISION] = "revision",
-    [ATTRIBUTE_INGESTTIME] = "ingesttime",
+static const trial_text attribute_names[ATTRIBUTE_EXTENSION] = {
+    [ATTRIBUTE_ID] = { "id", 2 },
+    [ATTRIBUTE_SOURCE] = { "source", 6 },
+    [ATTRIBUTE_TYPE] = { "type", 4 },
+    [ATTRIBUTE_SUBJECT] = { "subject", 7 },
+    [ATTRIBUTE_TIME] = { "time", 4 },
+    [ATTRIBUTE_DATA] = { "data", 4 },
+    [ATTRIBUTE_SPECVERSION] = { "specversion", 11 },
+    [ATTRIBUTE_POSITION] = { "position", 8 },
+    [ATTRIBUTE_REVISION] = { "revision", 8 },
+    [ATTRIBUTE_INGESTTIME] = { "ingesttime", 10 },
 };
 
 static attribute attribute_named(trial_text name)
 {
     attribute at = 0;
 
-    while (at < ATTRIBUTE_EXTENSION && !trial_text_is(name, attribute_names[at])) {
+    while (at < ATTRIBUTE_EXTENSION && !trial_text_equal(name, attribute_names[at])) {
         at++;
     }
     return at;
@@ -313,19 +313,29 @@ read_attribute(attribute which, const pack_entry *entry, trial_event *event, tri
     return TRIAL_OK;
 }
 
+static bool is_nil(const pack_entry *entry)
+{
+    return *entry->value == 0xc0;
+}
+
 static bool is_added_by_log(attribute which)
 {
     return which == ATTRIBUTE_POSITION || which == ATTRIBUTE_REVISION ||
            which == ATTRIBUTE_INGESTTIME;
 }
 
-/* Read the attributes of canonical content; `seen` has a bit for each. */
-static trial_code read_attributes(trial_bytes content, trial_event *event, trial_error *err)
+/* Read the attributes of a canonical map. It is content as it stands, and *ret_is_content true,
+ * where it has the version, no attribute that is nil and none that the log adds; else reading
+ * stops. */
+static trial_code
+read_attributes(trial_bytes map, trial_event *event, bool *ret_is_content, trial_error *err)
 {
-    pack_reader reader = pack_reader_of(content);
+    pack_reader reader = pack_reader_of(map);
     uint32_t count = pack_map(&reader);
     uint32_t seen = 0;
 
+    *ret_is_content = false;
+    *event = (trial_event){ .time = TRIAL_INSTANT_NONE, .ingest = TRIAL_INSTANT_NONE };
     for (uint32_t i = 0; i < count; i++) {
         pack_entry entry;
         attribute which;
@@ -335,6 +345,9 @@ static trial_code read_attributes(trial_bytes content, trial_event *event, trial
             return trial_fail_rule(err, TRIAL_RULE_NOT_JSON, "an attribute is cut short");
         }
         which = attribute_named(entry.name);
+        if (is_added_by_log(which) || is_nil(&entry)) {
+            return TRIAL_OK;
+        }
         seen |= 1u << which;
         code = read_attribute(which, &entry, event, err);
         if (code != TRIAL_OK) {
@@ -343,10 +356,10 @@ static trial_code read_attributes(trial_bytes content, trial_event *event, trial
     }
     for (attribute which = 0; which < ATTRIBUTE_REQUIRED_COUNT; which++) {
         if ((seen >> which & 1u) == 0) {
-            return fault(
-                err, trial_text_of(attribute_names[which]), TRIAL_RULE_MISSING_FIELD, "is missing");
+            return fault(err, attribute_names[which], TRIAL_RULE_MISSING_FIELD, "is missing");
         }
     }
+    *ret_is_content = (seen >> ATTRIBUTE_SPECVERSION & 1u) != 0;
     return TRIAL_OK;
 }
 
@@ -367,7 +380,7 @@ static trial_code write_content(pack_entry *entries,
     for (uint32_t i = 0; i < count; i++) {
         attribute which = attribute_named(entries[i].name);
 
-        if (!is_added_by_log(which) && *entries[i].value != 0xc0) { /* nil is absent */
+        if (!is_added_by_log(which) && !is_nil(&entries[i])) {
             has_version = has_version || which == ATTRIBUTE_SPECVERSION;
             entries[kept++] = entries[i];
         }
@@ -396,51 +409,41 @@ static trial_code write_content(pack_entry *entries,
     return TRIAL_OK;
 }
 
-/* May an event's bytes stay as they came? They may where they have the one spelling, the version,
- * no attribute that is nil and none that the log adds. */
-static bool is_content(trial_bytes map)
-{
-    pack_reader reader = pack_reader_of(map);
-    uint32_t count = pack_map(&reader);
-    bool has_version = false;
-
-    for (uint32_t i = 0; i < count; i++) {
-        pack_entry entry;
-        attribute which;
-
-        if (!pack_entry_read(&reader, &entry)) {
-            return false;
-        }
-        which = attribute_named(entry.name);
-        if (is_added_by_log(which) || *entry.value == 0xc0) {
-            return false;
-        }
-        has_version = has_version || which == ATTRIBUTE_SPECVERSION;
-    }
-    return has_version;
-}
-
 /* Bring an event into the one spelling. */
-static trial_code settle(trial_bytes map,
-                         bool is_canonical,
-                         trial_arena *arena,
-                         trial_bytes *ret_content,
-                         trial_error *err)
+static trial_code
+settle(trial_bytes map, trial_arena *arena, trial_bytes *ret_content, trial_error *err)
 {
     pack_reader reader = pack_reader_of(map);
     size_t room = pack_canonical_room(map.size) + sizeof "?specversion?1.0" + 4;
-    pack_entry *entries;
-    uint32_t count;
-    trial_code code;
+    uint32_t count = pack_map(&reader);
+    pack_entry *entries = trial_arena_take(arena, count * sizeof *entries);
+    trial_code code = pack_entries_read(&reader, count, entries, err);
 
-    if (is_canonical && is_content(map)) {
-        *ret_content = trial_arena_bytes(arena, map);
-        return TRIAL_OK;
-    }
-    count = pack_map(&reader);
-    entries = trial_arena_take(arena, count * sizeof *entries);
-    code = pack_entries_read(&reader, count, entries, err);
     return code == TRIAL_OK ? write_content(entries, count, room, arena, ret_content, err) : code;
+}
+
+/* Read the envelope: at once where the bytes may stay as they came, else after they were settled.
+ */
+static trial_code read_envelope(trial_bytes map,
+                                bool is_canonical,
+                                trial_arena *arena,
+                                proto_arrival *arrival,
+                                trial_error *err)
+{
+    bool is_content = false;
+    trial_code code = TRIAL_OK;
+
+    if (is_canonical) {
+        arrival->content = trial_arena_bytes(arena, map);
+        code = read_attributes(arrival->content, &arrival->event, &is_content, err);
+    }
+    if (code == TRIAL_OK && !is_content) {
+        code = settle(map, arena, &arrival->content, err);
+        if (code == TRIAL_OK) {
+            code = read_attributes(arrival->content, &arrival->event, &is_content, err);
+        }
+    }
+    return code;
 }
 
 static trial_code
@@ -482,7 +485,7 @@ trial_code proto_arrival_read(trial_bytes map,
     }
     code = check_size(&measured, limits, err);
     if (code == TRIAL_OK) {
-        code = settle(map, measured.is_canonical, arena, &ret_arrival->content, err);
+        code = read_envelope(map, measured.is_canonical, arena, ret_arrival, err);
     }
     if (code != TRIAL_OK) {
         return code;
@@ -493,11 +496,6 @@ trial_code proto_arrival_read(trial_bytes map,
                                "the event has %zu bytes; at most %u are allowed",
                                ret_arrival->content.size,
                                limits->event_bytes);
-    }
-    *event = (trial_event){ .time = TRIAL_INSTANT_NONE, .ingest = TRIAL_INSTANT_NONE };
-    code = read_attributes(ret_arrival->content, event, err);
-    if (code != TRIAL_OK) {
-        return code;
     }
     return pack_shapes(event->data,
                        trial_event_row_of(event->type)->shape(),

@@ -31,11 +31,10 @@ static bool token_is_canonical(const pack_token *token)
            (token->kind != PACK_FLOAT || isfinite(pack_token_float(token)));
 }
 
-bool pack_measure(trial_bytes bytes, pack_measured *ret_measured)
+/* Walk over one value from `at`; NULL where there is none, else behind it. */
+static const uint8_t *walk_over(const uint8_t *at, const uint8_t *end, pack_measured *ret_measured)
 {
     struct spot spots[PACK_DEPTH_MAX];
-    const uint8_t *at = bytes.data;
-    const uint8_t *end = bytes.size == 0 ? at : at + bytes.size;
     uint32_t depth = 0;
     pack_token token;
 
@@ -45,11 +44,11 @@ bool pack_measure(trial_bytes bytes, pack_measured *ret_measured)
         uint64_t items;
 
         if (!pack_token_read(at, end, &token)) {
-            return false;
+            return NULL;
         }
         items = pack_token_items(&token);
         if (items > (size_t)(end - token.next)) {
-            return false;
+            return NULL;
         }
         ret_measured->elements++;
         if (!token_is_canonical(&token) || (spot != NULL && spot->is_map && spot->left % 2 == 0 &&
@@ -63,7 +62,7 @@ bool pack_measure(trial_bytes bytes, pack_measured *ret_measured)
         }
         if (items > 0) {
             if (depth == PACK_DEPTH_MAX) {
-                return false;
+                return NULL;
             }
             spots[depth++] = (struct spot){ .left = items, .is_map = token.kind == PACK_MAP };
             continue;
@@ -72,7 +71,15 @@ bool pack_measure(trial_bytes bytes, pack_measured *ret_measured)
             depth--;
         }
     } while (depth > 0);
-    return at == end;
+    return at;
+}
+
+bool pack_measure(trial_bytes bytes, pack_measured *ret_measured)
+{
+    const uint8_t *end = bytes.size == 0 ? bytes.data : bytes.data + bytes.size;
+    const uint8_t *behind = walk_over(bytes.data, end, ret_measured);
+
+    return behind != NULL && behind == end;
 }
 
 bool pack_is_canonical(trial_bytes bytes)
@@ -84,10 +91,23 @@ bool pack_is_canonical(trial_bytes bytes)
 
 bool pack_entry_read(pack_reader *reader, pack_entry *ret_entry)
 {
+    pack_token key;
+    pack_token value;
+
+    if (reader->has_failed || !pack_token_read(reader->at, reader->end, &key) ||
+        key.kind != PACK_TEXT || !pack_token_read(key.next, reader->end, &value)) {
+        reader->has_failed = true;
+        return false;
+    }
     ret_entry->key = reader->at;
-    ret_entry->name = pack_text(reader);
-    ret_entry->value = reader->at;
-    (void)pack_skip(reader); /* the reader remembers */
+    ret_entry->name = pack_token_text(&key);
+    ret_entry->value = key.next;
+    reader->at = key.next;
+    if (pack_token_items(&value) == 0) { /* most are scalars */
+        reader->at = value.next;
+    } else {
+        (void)pack_skip(reader); /* the reader remembers */
+    }
     ret_entry->end = reader->at;
     return !reader->has_failed;
 }
@@ -268,12 +288,12 @@ trial_code
 pack_canonical(pack_reader *reader, pack_writer *writer, trial_arena *scratch, trial_error *err)
 {
     struct rewrite rewrite = { .reader = reader, .writer = writer, .scratch = scratch, .err = err };
-    pack_reader ahead = *reader;
-    trial_bytes whole = pack_skip(&ahead);
+    pack_measured measured;
+    const uint8_t *behind = walk_over(reader->at, reader->end, &measured);
 
-    if (!ahead.has_failed && pack_is_canonical(whole)) {
-        pack_put_raw(writer, whole);
-        *reader = ahead;
+    if (behind != NULL && measured.is_canonical) {
+        pack_put_raw(writer, (trial_bytes){ reader->at, (size_t)(behind - reader->at) });
+        reader->at = behind;
         return TRIAL_OK;
     }
     do {

@@ -72,11 +72,20 @@ const trial_event_row *trial_event_row_of(trial_event_type type)
     return &event_rows[type];
 }
 
+/* Every event that arrives looks for its row, so lengths are compared before letters. */
+static const uint8_t event_name_sizes[TRIAL_EVENT_COUNT] = {
+#define SHAPE(lower, fields)
+#define EVENT(lower, UPPER, wire, emitters, kind, rule, feeds, doc, fields)                        \
+    [TRIAL_EVENT_##UPPER] = sizeof(wire) - 1,
+#include "trial/events.def"
+};
+
 trial_event_type trial_event_named(trial_text name)
 {
     trial_event_type type = 0;
 
-    while (type < TRIAL_EVENT_COUNT && !trial_text_is(name, event_rows[type].name)) {
+    while (type < TRIAL_EVENT_COUNT && (name.size != event_name_sizes[type] ||
+                                        memcmp(name.at, event_rows[type].name, name.size) != 0)) {
         type++;
     }
     return type;

@@ -69,8 +69,8 @@ static trial_code read_params(pack_reader *reader, proto_frame *frame, trial_err
     if (count > 1 || pack_peek(reader) != PACK_MAP) {
         return bad_params(err);
     }
-    frame->params = pack_skip(reader);
-    return TRIAL_OK;
+    frame->params = (trial_bytes){ reader->at, (size_t)(reader->end - reader->at) };
+    return TRIAL_OK; /* it is the last of a scanned frame */
 }
 
 /* error | nil, result | nil */

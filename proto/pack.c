@@ -159,9 +159,24 @@ uint32_t pack_text_valid(trial_text text)
     return done;
 }
 
+/* Eight bytes at once: are they all ASCII and none of them a control character? */
+static bool is_printable(const char *at)
+{
+    const uint64_t highs = 0x8080808080808080u;
+    uint64_t word;
+
+    memcpy(&word, at, sizeof word);
+    return ((word | (word - 0x2020202020202020u) | (word + 0x0101010101010101u)) & highs) == 0;
+}
+
 static bool has_control(trial_text text, bool is_prose)
 {
-    for (uint32_t i = 0; i < text.size; i++) {
+    uint32_t done = 0;
+
+    while (text.size - done >= 8 && is_printable(text.at + done)) {
+        done += 8;
+    }
+    for (uint32_t i = done; i < text.size; i++) {
         uint8_t byte = (uint8_t)text.at[i];
         uint8_t next = i + 1 < text.size ? (uint8_t)text.at[i + 1] : 0;
 

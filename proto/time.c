@@ -3,8 +3,6 @@
 
 #include "trial/limits.h"
 
-#include <stdio.h>
-
 /* Days from civil and back, after the well-known era arithmetic: 400 years are 146,097 days. */
 static trial_date date_from_civil(int year, int month, int day)
 {
@@ -188,6 +186,15 @@ trial_code trial_instant_read(trial_text text, trial_instant *ret_instant, trial
     return TRIAL_OK;
 }
 
+/* Write exactly `digits` decimal digits; they are what is written most, so printf is too slow. */
+static void write_digits(char *text, unsigned number, unsigned digits)
+{
+    for (unsigned i = digits; i > 0; i--) {
+        text[i - 1] = (char)('0' + number % 10);
+        number /= 10;
+    }
+}
+
 void trial_date_write(trial_date date, char *text)
 {
     int year;
@@ -195,12 +202,12 @@ void trial_date_write(trial_date date, char *text)
     int day;
 
     civil_from_date(date, &year, &month, &day);
-    (void)snprintf(text,
-                   TRIAL_DATE_TEXT_BYTES,
-                   "%04d-%02d-%02d",
-                   (int)((unsigned)year % 10000u),
-                   (int)((unsigned)month % 100u),
-                   (int)((unsigned)day % 100u));
+    write_digits(text, (unsigned)year, 4);
+    text[4] = '-';
+    write_digits(text + 5, (unsigned)month, 2);
+    text[7] = '-';
+    write_digits(text + 8, (unsigned)day, 2);
+    text[10] = '\0';
 }
 
 trial_date trial_date_of(trial_instant instant)
@@ -220,26 +227,30 @@ trial_instant trial_date_end(trial_date date)
     return ((int64_t)date + 1) * TRIAL_NS_PER_DAY - 1;
 }
 
-/* Write the instant with `digits` digits of a second; returns the length. */
-static void write_instant(trial_instant instant, int digits, char *text)
+/* Write the instant with the first `digits` digits of its second's fraction. */
+static void write_instant(trial_instant instant, unsigned digits, char *text)
 {
     trial_date date = trial_date_of(instant);
     int64_t ns = instant - trial_date_begin(date);
     unsigned second = (unsigned)(ns / TRIAL_NS_PER_S);
-    unsigned fraction = (unsigned)(ns % TRIAL_NS_PER_S);
-    char tail[11];
+    char fraction[9];
 
-    (void)snprintf(tail, sizeof tail, "%09u", fraction % 1000000000u);
     trial_date_write(date, text);
-    (void)snprintf(text + TRIAL_DATE_TEXT_BYTES - 1,
-                   TRIAL_INSTANT_TEXT_BYTES - TRIAL_DATE_TEXT_BYTES + 1,
-                   "T%02u:%02u:%02u%s%.*sZ",
-                   second / 3600 % 24,
-                   second / 60 % 60,
-                   second % 60,
-                   digits > 0 ? "." : "",
-                   digits,
-                   tail);
+    text[10] = 'T';
+    write_digits(text + 11, second / 3600, 2);
+    text[13] = ':';
+    write_digits(text + 14, second / 60 % 60, 2);
+    text[16] = ':';
+    write_digits(text + 17, second % 60, 2);
+    text += 19;
+    if (digits > 0) {
+        write_digits(fraction, (unsigned)(ns % TRIAL_NS_PER_S), 9);
+        *text++ = '.';
+        memcpy(text, fraction, digits);
+        text += digits;
+    }
+    text[0] = 'Z';
+    text[1] = '\0';
 }
 
 void trial_instant_write_us(trial_instant instant, char *text)
@@ -250,7 +261,7 @@ void trial_instant_write_us(trial_instant instant, char *text)
 void trial_instant_write(trial_instant instant, char *text)
 {
     int64_t fraction = instant % TRIAL_NS_PER_S;
-    int digits = 9;
+    unsigned digits = 9;
 
     fraction = fraction < 0 ? fraction + TRIAL_NS_PER_S : fraction;
     while (digits > 0 && fraction % 10 == 0) {
