@@ -10,6 +10,10 @@
 
 #define LATE_FINAL "evaluation.published trial/t1 N 2019-01-01T00:00:00Z kind=final\n"
 #define PLAN_TO_2019 "trial.extended trial/t1 M 2018-06-01 from=2018-12-31 to=2019-12-31\n"
+#define LAST_DAY "evaluation.published trial/t1 N 2018-12-31T23:59:59Z kind=final\n"
+#define PLANNED_AGAIN "evaluation.planned trial/t1 N 2017-04-14 evaluationId=v2 dueBy=2019-06-30\n"
+#define MEASURED_AT_THE_START                                                                      \
+    "baseline.recorded trial/t1 K 2017-05-01\ntarget.set trial/t1 K 2017-05-01\n"
 #define REVOKED "exemption.revoked trial/t1 M 2018-06-02\n"
 
 static const struct finding_case {
@@ -95,9 +99,19 @@ static const struct finding_case {
       "evaluation-overdue",
       "trial.completed" },
     { "a final evaluation on its last day is in time",
-      EVALUATED,
+      COMPLETED LAST_DAY,
       "2019-01-01",
       "unassessed",
+      NULL },
+    { "the first of two plans is overdue first",
+      COMPLETED PLANNED_AGAIN,
+      "2019-01-01",
+      "evaluation-overdue",
+      NULL },
+    { "what was measured at the instant of the start is in time",
+      APPROVED CHARTERS PLANNED START MEASURED_AT_THE_START,
+      "2017-05-02",
+      "",
       NULL },
     { "a final evaluation on the next day is late",
       COMPLETED LATE_FINAL "assessment.made trial/t1 G 2019-02-01\n",

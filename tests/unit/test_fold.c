@@ -127,6 +127,7 @@ static void test_a_milestone_is_the_first_time_and_how_it_is_known(void **state)
     submitted = rules_milestone(get_trial(), TRIAL_CHOICE_step_SUBMITTED);
     assert_int_equal(submitted->provenance, 0);
     assert_null(rules_milestone(get_trial(), TRIAL_CHOICE_step_ABANDONED));
+    assert_int_equal(get_trial()->milestones.count, 7); /* submitted to assessed, none twice */
     assert_int_equal(trial_date_of(get_trial()->since), day("2019-12-01"));
 }
 
@@ -205,7 +206,9 @@ static void test_a_municipality_keeps_the_names_it_had(void **state)
                   "municipality.registered municipality/0103 M 2017-01-01 code=0103 name=C\n"
                   "municipality.registered municipality/0103 M 2018-01-01 code=0103 name=D "
                   "region=South\n"
-                  "municipality.withdrawn municipality/0103 K0103 2018-02-01 programme=p2\n");
+                  "municipality.withdrawn municipality/0103 K0103 2018-02-01 programme=p2\n"
+                  "municipality.appointed municipality/0103 G 2018-03-01 programme=p2\n"
+                  "municipality.withdrawn municipality/0103 K0103 2018-04-01 programme=p2\n");
     municipality = &get(TRIAL_KIND_MUNICIPALITY, "0103")->as.municipality;
     assert_text(municipality->name, "D");
     assert_text(municipality->region, "South");
@@ -213,6 +216,8 @@ static void test_a_municipality_keeps_the_names_it_had(void **state)
     assert_text(municipality->names.items[0].name, "C");
     assert_int_equal(municipality->appointments.items[0].from, day("2016-02-01"));
     assert_int_equal(municipality->appointments.items[0].to, day("2018-02-01"));
+    assert_int_equal(municipality->appointments.count, 2);
+    assert_int_equal(municipality->appointments.items[1].to, day("2018-04-01"));
 }
 
 static void test_a_programme_keeps_its_period_and_its_rounds(void **state)

@@ -28,6 +28,7 @@ static const struct rule_case cases[] = {
 };
 /* clang-format on */
 #define CASE_COUNT (sizeof cases / sizeof cases[0])
+#define MORE 4
 
 static history past;
 
@@ -89,6 +90,25 @@ static void test_a_fault_of_the_event_alone_is_invalid_and_of_the_log_refused(vo
         assert_int_equal(history_judge(&past, &event, &err), code_cases[i].code);
         history_done(&past);
     }
+}
+
+static void test_a_list_that_is_too_long_for_a_sentence_is_cut_and_says_so(void **state)
+{
+    trial_error err = TRIAL_ERROR_NONE;
+    trial_event event;
+    trial_texts *participants = &event.as.trial_started.participants;
+
+    (void)state;
+    history_given(&past, APPROVED);
+    event = history_event(&past, "trial.started trial/t1 N 2017-05-01");
+    *participants = (trial_texts){ trial_arena_take(&past.arena, 64 * sizeof(trial_text)), 64 };
+    for (uint32_t i = 0; i < participants->count; i++) {
+        participants->items[i] = trial_text_of(history_name(&past, "9", 100 + i));
+    }
+    assert_int_equal(history_judge(&past, &event, &err), TRIAL_REFUSED);
+    assert_non_null(strstr(err.text, "9100, 9101, "));
+    assert_string_equal(err.text + strlen(err.text) - 5, ", ...");
+    assert_null(strstr(err.text, "9163"));
 }
 
 static trial_event_type type_of(const char *note)
@@ -190,7 +210,7 @@ static void test_every_state_of_a_trial_refuses_what_is_no_step_of_it(void **sta
 
 int main(void)
 {
-    struct CMUnitTest tests[CASE_COUNT + 3];
+    struct CMUnitTest tests[CASE_COUNT + MORE];
 
     for (size_t i = 0; i < CASE_COUNT; i++) {
         tests[i] = (struct CMUnitTest){
@@ -203,5 +223,7 @@ int main(void)
         test_every_event_type_has_an_accepting_and_a_refusing_case);
     tests[CASE_COUNT + 2] = (struct CMUnitTest)cmocka_unit_test_teardown(
         test_every_state_of_a_trial_refuses_what_is_no_step_of_it, forget);
-    return _cmocka_run_group_tests("rules", tests, CASE_COUNT + 3, NULL, NULL);
+    tests[CASE_COUNT + 3] = (struct CMUnitTest)cmocka_unit_test_teardown(
+        test_a_list_that_is_too_long_for_a_sentence_is_cut_and_says_so, forget);
+    return _cmocka_run_group_tests("rules", tests, CASE_COUNT + MORE, NULL, NULL);
 }
