@@ -130,9 +130,11 @@ TRIAL_MUST_USE trial_code pack_value(pack_reader *reader,
  * Read a canonical map into the struct a shape describes.
  *
  * prefix     names the map in messages and fields, e.g. "data"; "" for none.
- * is_strict  a field of no row is INVALID (parameters); else it is passed over (events, states).
- * ret_struct is cleared first; lists and objects are taken from the arena, text points into the
- * bytes.
+ * is_strict  parameters: a field of no row is INVALID, one that is nil is absent; else the former
+ * is passed over (events, states) and nil is a value of the wrong type. With prefix "" and not
+ * strict it reads what we wrote ourselves: kinds are checked, but what is absent stays absent,
+ * required or not, and no text, list or code is held to more than its kind. ret_struct is cleared
+ * first; lists and objects are taken from the arena, text points into the bytes.
  *
  * Fails with INVALID (missing-field, wrong-type, bad-time, bad-range); field set, dotted.
  */
