@@ -205,7 +205,8 @@ static void save(overlay *o, uint32_t index)
     o->undo_size += row->value_size;
 }
 
-static overlay_row *add_row(overlay *o, uint64_t hash, store_table table, trial_bytes key)
+static overlay_row *
+add_row(overlay *o, size_t at, uint64_t hash, store_table table, trial_bytes key)
 {
     size_t index = o->row_count;
     overlay_row *row;
@@ -219,7 +220,7 @@ static overlay_row *add_row(overlay *o, uint64_t hash, store_table table, trial_
     *row = (overlay_row){
         .hash = hash, .key = copy, .key_size = (uint16_t)key.size, .table = (uint8_t)table
     };
-    o->slots[slot_of(o, hash, table, key)] = slot_for(row, index);
+    o->slots[at] = slot_for(row, index);
     o->row_count++;
     (void)add_undo(o, (uint32_t)index);
     return row;
@@ -229,18 +230,18 @@ static overlay_row *add_row(overlay *o, uint64_t hash, store_table table, trial_
 static overlay_row *row_to_write(overlay *o, store_table table, trial_bytes key)
 {
     uint64_t hash = overlay_hash(table, key);
-    uint64_t slot;
     uint32_t index;
+    size_t at;
 
     TRIAL_ASSERT(key.size >= 1 && key.size <= STORE_KEY_BYTES_MAX);
     if ((o->row_count + 1) * 2 > o->slot_count) {
         make_slots(o, o->slot_count == 0 ? SLOTS_MIN : o->slot_count * 2);
     }
-    slot = o->slots[slot_of(o, hash, table, key)];
-    if (slot == 0) {
-        return add_row(o, hash, table, key);
+    at = slot_of(o, hash, table, key);
+    if (o->slots[at] == 0) {
+        return add_row(o, at, hash, table, key);
     }
-    index = (uint32_t)slot - 1;
+    index = (uint32_t)o->slots[at] - 1;
     if (o->rows[index].epoch != o->epoch) {
         save(o, index);
     }
