@@ -10,6 +10,7 @@
 #define CELL_PARTS_MAX 64 /* a cell of more parts says how many */
 #define COLUMN_NAME_BYTES 32
 #define COLUMNS_MAX 24
+#define WIDE_CELL_BYTES 30
 
 static bool is_container(const trial_value *value)
 {
@@ -63,10 +64,16 @@ static trial_text map_text(trial_arena *arena, const trial_value *map)
 
     for (uint32_t i = 0; i < map->as.map.count && i < CELL_PARTS_MAX; i++) {
         const trial_entry *entry = &map->as.map.entries[i];
-        trial_text value = is_container(entry->value) ? json_text(arena, entry->value)
-                                                      : scalar_text(arena, entry->value);
+        trial_text value;
 
-        if (entry->value->kind != TRIAL_VALUE_NIL) {
+        if (entry->value->kind == TRIAL_VALUE_MAP) {
+            value = json_text(arena, entry->value);
+        } else if (entry->value->kind == TRIAL_VALUE_LIST) {
+            value = list_text(arena, entry->value);
+        } else {
+            value = scalar_text(arena, entry->value);
+        }
+        if (value.size > 0) {
             text =
                 join(arena,
                      text,
@@ -95,57 +102,27 @@ static bool is_list_of_maps(const trial_value *value)
            value->as.list.items[0]->kind == TRIAL_VALUE_MAP;
 }
 
-void render_card(FILE *out, trial_arena *arena, const trial_value *map)
-{
-    uint32_t widest = 0;
-
-    for (uint32_t i = 0; i < map->as.map.count; i++) {
-        uint32_t size = map->as.map.entries[i].name.size;
-
-        widest = size > widest ? size : widest;
-    }
-    for (uint32_t i = 0; i < map->as.map.count; i++) {
-        const trial_entry *entry = &map->as.map.entries[i];
-        trial_text cell;
-
-        if (is_list_of_maps(entry->value)) {
-            (void)fprintf(
-                out, "%.*s\n", TRIAL_TEXT_ARGS(entry->name)); /* main.c looks for errors */
-            for (uint32_t k = 0; k < entry->value->as.list.count; k++) {
-                cell = render_cell(arena, entry->value->as.list.items[k]);
-                (void)fprintf(out, "%*s  %.*s\n", (int)widest, "", TRIAL_TEXT_ARGS(cell));
-            }
-            continue;
-        }
-        cell = render_cell(arena, entry->value);
-        if (cell.size > 0) {
-            (void)fprintf(out,
-                          "%-*.*s  %.*s\n",
-                          (int)widest,
-                          TRIAL_TEXT_ARGS(entry->name),
-                          TRIAL_TEXT_ARGS(cell));
-        }
-    }
-}
-
-/* Does any row say something in that column, and do all of them say numbers? */
+/* Does any row say something in that column? Then how is it shown: numbers to the right, and only
+ * what is wide may be cut where the terminal is narrow. */
 static bool
-look_at_column(trial_arena *arena, const trial_value *rows, const char *name, bool *ret_is_number)
+look_at_column(trial_arena *arena, const trial_value *rows, const char *name, int *ret_flags)
 {
     bool is_used = false;
+    bool is_number = true;
+    bool is_wide = false;
 
-    *ret_is_number = true;
     for (uint32_t i = 0; i < rows->as.list.count; i++) {
         const trial_value *value = trial_value_get(rows->as.list.items[i], name);
+        uint32_t size = value == NULL ? 0 : render_cell(arena, value).size;
 
-        if (value == NULL || render_cell(arena, value).size == 0) {
-            continue;
-        }
-        is_used = true;
-        if (value->kind != TRIAL_VALUE_INTEGER && value->kind != TRIAL_VALUE_FLOAT) {
-            *ret_is_number = false;
+        if (size > 0) {
+            is_used = true;
+            is_wide = is_wide || size > WIDE_CELL_BYTES;
+            is_number = is_number &&
+                        (value->kind == TRIAL_VALUE_INTEGER || value->kind == TRIAL_VALUE_FLOAT);
         }
     }
+    *ret_flags = is_number ? SCOLS_FL_RIGHT : is_wide ? SCOLS_FL_TRUNC : 0;
     return is_used;
 }
 
@@ -161,7 +138,7 @@ static char *cell_string(trial_arena *arena, const trial_value *row, const char 
 }
 
 /* A column with its heading in capitals. */
-static void add_column(struct libscols_table *table, const char *name, bool is_number)
+static void add_column(struct libscols_table *table, const char *name, int flags)
 {
     char heading[COLUMN_NAME_BYTES];
     size_t size = strlen(name) < sizeof heading ? strlen(name) : sizeof heading - 1;
@@ -171,7 +148,7 @@ static void add_column(struct libscols_table *table, const char *name, bool is_n
         heading[i] = (char)(name[i] >= 'a' && name[i] <= 'z' ? name[i] - 'a' + 'A' : name[i]);
     }
     heading[size] = '\0';
-    column = scols_table_new_column(table, heading, 0, is_number ? SCOLS_FL_RIGHT : SCOLS_FL_TRUNC);
+    column = scols_table_new_column(table, heading, 0, flags);
     TRIAL_ASSERT(column != NULL); /* it belongs to the table */
 }
 
@@ -207,11 +184,11 @@ void render_table(FILE *out, trial_arena *arena, const trial_value *rows, const 
     }
     memcpy(names, columns, strlen(columns) + 1);
     for (char *name = strsep(&rest, " "); name != NULL; name = strsep(&rest, " ")) {
-        bool is_number = false;
+        int flags = 0;
 
-        if (look_at_column(arena, rows, name, &is_number)) {
+        if (look_at_column(arena, rows, name, &flags)) {
             TRIAL_ASSERT(count < COLUMNS_MAX);
-            add_column(table, name, is_number);
+            add_column(table, name, count == 0 ? flags & ~SCOLS_FL_TRUNC : flags);
             used[count++] = name;
         }
     }
@@ -222,6 +199,51 @@ void render_table(FILE *out, trial_arena *arena, const trial_value *rows, const 
         (void)scols_print_table(table); /* main.c looks whether everything was written */
     }
     scols_unref_table(table);
+}
+
+/* The names of a map's entries, separated by spaces: the columns of a list of such maps. */
+static const char *names_of(trial_arena *arena, const trial_value *map)
+{
+    trial_text names = TRIAL_TEXT("");
+    char *string;
+
+    for (uint32_t i = 0; i < map->as.map.count && i < COLUMNS_MAX; i++) {
+        names = join(arena, names, " ", map->as.map.entries[i].name);
+    }
+    string = trial_arena_take(arena, (size_t)names.size + 1);
+    memcpy(string, names.at, names.size);
+    return string;
+}
+
+void render_card(FILE *out, trial_arena *arena, const trial_value *map)
+{
+    uint32_t widest = 0;
+
+    for (uint32_t i = 0; i < map->as.map.count; i++) {
+        uint32_t size = map->as.map.entries[i].name.size;
+
+        widest = size > widest ? size : widest;
+    }
+    for (uint32_t i = 0; i < map->as.map.count; i++) {
+        const trial_entry *entry = &map->as.map.entries[i];
+        trial_text cell = render_cell(arena, entry->value);
+
+        if (cell.size > 0 && !is_list_of_maps(entry->value)) {
+            (void)fprintf(out, /* main.c looks for errors */
+                          "%-*.*s  %.*s\n",
+                          (int)widest,
+                          TRIAL_TEXT_ARGS(entry->name),
+                          TRIAL_TEXT_ARGS(cell));
+        }
+    }
+    for (uint32_t i = 0; i < map->as.map.count; i++) {
+        const trial_entry *entry = &map->as.map.entries[i];
+
+        if (is_list_of_maps(entry->value)) {
+            (void)fprintf(out, "\n%.*s\n", TRIAL_TEXT_ARGS(entry->name));
+            render_table(out, arena, entry->value, names_of(arena, entry->value->as.list.items[0]));
+        }
+    }
 }
 
 void render_event_line(FILE *out, const trial_value *event)

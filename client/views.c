@@ -162,6 +162,38 @@ int ctl_list(ctl_command *ctl)
     return CTL_EXIT_DONE;
 }
 
+/* The columns of every view in the order of its row of views.def. */
+static const struct columns all_columns[] = {
+#define COLUMN(name, doc) #name " "
+#define VIEW(lower, UPPER, name, row, answers, kinds, columns) { name, columns },
+#include "trial/views.def"
+};
+
+/* The row with its fields in the order of its view, for a person; others behind them. */
+static trial_value *in_order(ctl_command *ctl, const char *view, const trial_value *row)
+{
+    trial_value *ordered = trial_value_map(&ctl->arena);
+
+    for (size_t i = 0; i < sizeof all_columns / sizeof all_columns[0]; i++) {
+        const char *at = all_columns[i].names;
+
+        while (strcmp(all_columns[i].view, view) == 0 && *at != '\0') {
+            trial_text name = { at, (uint32_t)strcspn(at, " ") };
+            trial_value *value = trial_value_find(row, name);
+
+            if (value != NULL) {
+                trial_value_set_text(&ctl->arena, ordered, name, value);
+            }
+            at += name.size + 1;
+        }
+    }
+    for (uint32_t i = 0; i < row->as.map.count; i++) {
+        trial_value_set_text(
+            &ctl->arena, ordered, row->as.map.entries[i].name, row->as.map.entries[i].value);
+    }
+    return ordered;
+}
+
 int ctl_show(ctl_command *ctl)
 {
     const char *subject = ctl->arguments[0];
@@ -187,7 +219,7 @@ int ctl_show(ctl_command *ctl)
     if (ctl_is_json(ctl)) {
         print_json(rows->as.list.items[0]);
     } else {
-        render_card(stdout, &ctl->arena, rows->as.list.items[0]);
+        render_card(stdout, &ctl->arena, in_order(ctl, view, rows->as.list.items[0]));
     }
     return CTL_EXIT_DONE;
 }
