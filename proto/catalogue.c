@@ -240,17 +240,26 @@ struct trial_attached *trial_state_attached(const trial_state *state)
     trial_panic(__FILE__, __LINE__, "a kind of subject without a state");
 }
 
-/* The programme field of an event struct, where its row has one. */
-trial_text trial_event_programme(const trial_event *event)
+/* The field `programme` of a struct, where its row has one. */
+static trial_text programme_in(const trial_shape *shape, const void *from)
 {
-    const trial_shape *shape = event_rows[event->type].shape();
     const trial_field *field = trial_shape_find(shape, TRIAL_TEXT("programme"));
     trial_text programme = { 0 };
 
     if (field != NULL && field->kind == TRIAL_FIELD_TEXT) {
-        memcpy(&programme, (const char *)&event->as + field->offset, sizeof programme);
+        memcpy(&programme, (const char *)from + field->offset, sizeof programme);
     }
     return programme;
+}
+
+trial_text trial_event_programme(const trial_event *event)
+{
+    return programme_in(event_rows[event->type].shape(), &event->as);
+}
+
+trial_text trial_state_programme(const trial_state *state)
+{
+    return programme_in(trial_state_shape(state->kind), &state->as);
 }
 
 /* requests.def */

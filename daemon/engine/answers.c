@@ -120,16 +120,19 @@ static trial_code choose_query(const struct trial_request_query *request,
     *ret_question = (views_question){ .view = views_named(request->view),
                                       .key = request->key,
                                       .after = request->after,
+                                      .limit = TRIAL_QUERY_ROWS_MAX,
                                       .today = today };
     if (ret_question->view == VIEWS_COUNT) {
         return trial_fail(
             err, TRIAL_NOT_FOUND, "there is no view '%.*s'", TRIAL_TEXT_ARGS(request->view));
     }
     if (request->limit.is_set) {
-        if (request->limit.value < 1 || request->limit.value > UINT32_MAX) {
+        if (request->limit.value < 1) {
             return bad_number(err, "limit", "from 1");
         }
-        ret_question->limit = (uint32_t)request->limit.value;
+        ret_question->limit = request->limit.value < TRIAL_QUERY_ROWS_MAX
+                                  ? (uint32_t)request->limit.value
+                                  : TRIAL_QUERY_ROWS_MAX;
     }
     code = moment_choose(request->as_of, request->known_at, ret_choice, err);
     if (code == TRIAL_OK && ret_choice->as_of != TRIAL_INSTANT_NONE) {

@@ -5,9 +5,7 @@
 
 trial_text fold_state_id(const trial_event *event)
 {
-    bool has_own_state = event->kind < TRIAL_KIND_CASE;
-
-    return has_own_state ? event->subject_id : event->subject;
+    return event->kind == TRIAL_KIND_OTHER ? event->subject : event->subject_id;
 }
 
 trial_code fold_load(const fold_rows *rows,

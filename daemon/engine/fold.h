@@ -29,7 +29,7 @@ typedef struct fold_rows {
 } fold_rows;
 
 /** The id a state is kept under: what follows the slash, or the whole subject for kinds without a
- * state. */
+ * word. */
 trial_text fold_state_id(const trial_event *event);
 
 /** Load a state, cleared where there is none. Lists live in the arena, text in copies there. */

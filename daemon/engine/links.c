@@ -1,25 +1,6 @@
 /* links.c - see links.h. */
 #include "links.h"
 
-trial_text links_programme(const trial_state *state)
-{
-    switch (state->kind) {
-    case TRIAL_KIND_NETWORK:
-        return state->as.network.programme;
-    case TRIAL_KIND_TRIAL:
-        return state->as.trial.programme;
-    case TRIAL_KIND_LAW:
-        return state->as.law.programme;
-    case TRIAL_KIND_PROGRAMME:
-    case TRIAL_KIND_MUNICIPALITY:
-    case TRIAL_KIND_CASE:
-    case TRIAL_KIND_OTHER:
-    case TRIAL_KIND_ANY:
-        break;
-    }
-    return (trial_text){ 0 };
-}
-
 static void
 visit_codes(const trial_state *state, trial_texts codes, links_visit *visit, void *context)
 {
@@ -66,7 +47,7 @@ static void visit_network(const trial_state *state, links_visit *visit, void *co
 
 void links_of(const trial_state *state, links_visit *visit, void *context)
 {
-    trial_text programme = links_programme(state);
+    trial_text programme = trial_state_programme(state);
     row_key link;
 
     if (programme.size > 0) {

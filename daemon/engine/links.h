@@ -10,9 +10,6 @@ typedef void links_visit(void *context, const row_key *link);
 /** Visit every link of a state. A link is never taken back: who follows it looks at the state. */
 void links_of(const trial_state *state, links_visit *visit, void *context);
 
-/** The programme a state belongs to, absent where it belongs to none. */
-trial_text links_programme(const trial_state *state);
-
 /** Does the trial or network name the municipality, as a participant or a member now or ever? */
 bool links_has_municipality(const trial_state *state, trial_text code);
 

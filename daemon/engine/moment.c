@@ -304,7 +304,8 @@ static bool show(struct walk *walk, trial_text id, trial_bytes bytes)
     if (walk->code != TRIAL_OK) {
         return false;
     }
-    if ((walk->programme.size == 0 || trial_text_equal(links_programme(&state), walk->programme)) &&
+    if ((walk->programme.size == 0 ||
+         trial_text_equal(trial_state_programme(&state), walk->programme)) &&
         (walk->municipality.size == 0 || links_has_municipality(&state, walk->municipality))) {
         goes_on = walk->visit(walk->visitor, &state);
     }

@@ -117,22 +117,7 @@ bool views_has_programme(trial_kind kind)
 
 trial_text views_programme_of(const trial_state *state)
 {
-    switch (state->kind) {
-    case TRIAL_KIND_PROGRAMME:
-        return state->id;
-    case TRIAL_KIND_NETWORK:
-        return state->as.network.programme;
-    case TRIAL_KIND_TRIAL:
-        return state->as.trial.programme;
-    case TRIAL_KIND_LAW:
-        return state->as.law.programme;
-    case TRIAL_KIND_MUNICIPALITY:
-    case TRIAL_KIND_CASE:
-    case TRIAL_KIND_OTHER:
-    case TRIAL_KIND_ANY:
-        break;
-    }
-    return (trial_text){ 0 };
+    return state->kind == TRIAL_KIND_PROGRAMME ? state->id : trial_state_programme(state);
 }
 
 trial_text views_subject_of(trial_arena *arena, const trial_state *state)

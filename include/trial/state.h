@@ -41,6 +41,9 @@ const trial_shape *trial_state_shape(trial_kind kind);
  */
 void trial_state_clear(trial_state *state, trial_kind kind, trial_text id);
 
+/** The short id of the programme a network, trial or law belongs to; absent for any other kind. */
+trial_text trial_state_programme(const trial_state *state);
+
 /** What hangs on any subject, NULL where nothing does. */
 struct trial_attached *trial_state_attached(const trial_state *state);
 

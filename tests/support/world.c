@@ -410,25 +410,6 @@ static trial_code count_call(struct moment *moment, trial_error *err)
     return TRIAL_OK;
 }
 
-static trial_text programme_of(const trial_state *state)
-{
-    switch (state->kind) {
-    case TRIAL_KIND_NETWORK:
-        return state->as.network.programme;
-    case TRIAL_KIND_TRIAL:
-        return state->as.trial.programme;
-    case TRIAL_KIND_LAW:
-        return state->as.law.programme;
-    case TRIAL_KIND_PROGRAMME:
-    case TRIAL_KIND_MUNICIPALITY:
-    case TRIAL_KIND_CASE:
-    case TRIAL_KIND_OTHER:
-    case TRIAL_KIND_ANY:
-        break;
-    }
-    return (trial_text){ 0 };
-}
-
 static trial_code on_each(void *context,
                           trial_kind kind,
                           trial_text programme,
@@ -441,7 +422,7 @@ static trial_code on_each(void *context,
 
     for (uint32_t i = 0; code == TRIAL_OK && i < moment->count; i++) {
         const trial_state *state = &moment->states[i];
-        trial_text own = programme_of(state);
+        trial_text own = trial_state_programme(state);
 
         if (state->kind != kind || (trial_text_is_set(programme) && trial_text_is_set(own) &&
                                     !trial_text_equal(own, programme))) {
