@@ -97,6 +97,20 @@ static bool may_correct(const trial_event *event, trial_text source)
            trial_emitter_of(event->source) == 1u << TRIAL_EMITTER_BIT_M;
 }
 
+/* What a correction says of its event is not corrected in turn: that would be two ways to one
+ * value, and the fold knows one. Its other fields, the reason for one, are put right like any
+ * other. */
+static bool is_second_hand(const rules_correction *found, trial_text field)
+{
+    static const char *const fields[] = { "corrects", "field", "oldValue", "newValue" };
+    bool is_named = false;
+
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+        is_named |= trial_text_is(field, fields[i]);
+    }
+    return is_named && found->type == TRIAL_EVENT_CORRECTION_ISSUED;
+}
+
 /* The correction names a field that is there, and the value that stands in it. */
 static trial_code
 judge_values(const rules_asked *asked, const rules_correction *found, trial_error *err)
@@ -152,6 +166,15 @@ trial_code decide_correction_issued(const rules_asked *asked, trial_error *err)
             TRIAL_TEXT_ARGS(asked->event->source),
             TRIAL_TEXT_ARGS(found->source));
         return trial_fail_field(err, "source");
+    }
+    if (is_second_hand(found, event->field)) {
+        (void)trial_fail_rule_as(
+            err,
+            TRIAL_RULE_INCONSISTENT,
+            TRIAL_REFUSED,
+            "'%.*s' is a correction itself; correct the event it names instead",
+            TRIAL_TEXT_ARGS(event->corrects));
+        return trial_fail_field(err, "data.corrects");
     }
     return judge_values(asked, found, err);
 }
