@@ -3,6 +3,8 @@
 #include "reading.h"
 #include "render.h"
 
+#define FEED_WAIT_MS 1000
+
 struct printing {
     bool is_json;
     uint64_t count;
@@ -75,9 +77,65 @@ int ctl_log(ctl_command *ctl)
     return CTL_EXIT_DONE;
 }
 
+/* Is `text` the filter, or does it begin with it where the filter ends in `mark`? */
+static bool fits(trial_text text, const char *filter, char mark)
+{
+    trial_text wanted = trial_text_of(filter);
+    bool is_prefix = wanted.size > 0 && wanted.at[wanted.size - 1] == mark;
+
+    return is_prefix ? trial_text_starts(text, wanted) : trial_text_equal(text, wanted);
+}
+
+/* The feed has every event; the flags choose here. */
+static bool is_chosen(const ctl_command *ctl, const trial_value *event)
+{
+    bool has_type = ctl->type_count == 0;
+
+    for (uint32_t i = 0; i < ctl->type_count && !has_type; i++) {
+        has_type = fits(trial_value_get_text(event, "type"), ctl->types[i], '.');
+    }
+    return has_type &&
+           (!ctl_has(ctl, CTL_SUBJECT) ||
+            fits(trial_value_get_text(event, "subject"), ctl->values[CTL_SUBJECT], '/'));
+}
+
+static int watch_feed(ctl_command *ctl)
+{
+    struct printing printing = { .is_json = ctl_is_json(ctl) };
+    trial_client_settings settings = ctl_settings(ctl);
+    trial_arena arena = { 0 };
+    trial_feed *feed = NULL;
+    trial_error err = TRIAL_ERROR_NONE;
+    trial_code code = trial_feed_open(&settings, 0, &feed, &err);
+    bool goes_on = true;
+
+    while (code == TRIAL_OK && goes_on) {
+        trial_value *event = NULL;
+
+        trial_arena_reset(&arena);
+        code = trial_feed_next(feed, FEED_WAIT_MS, &arena, &event, &err);
+        if (code == TRIAL_OK && is_chosen(ctl, event)) {
+            goes_on = print_event(&printing, event);
+            (void)fflush(stdout); /* whoever watches wants it now; main.c looks for errors */
+        }
+        if (code == TRIAL_BUSY) {
+            code = TRIAL_OK; /* the daemon may come back; what was missed is read then */
+        }
+    }
+    trial_feed_close(feed);
+    trial_arena_done(&arena);
+    return code == TRIAL_OK ? CTL_EXIT_DONE : ctl_fail(ctl, &err);
+}
+
 int ctl_watch(ctl_command *ctl)
 {
     reading_question question = { 0 };
 
-    return follow(ctl, &question);
+    if (!ctl_has(ctl, CTL_FEED)) {
+        return follow(ctl, &question);
+    }
+    if (ctl_has(ctl, CTL_PROGRAMME)) {
+        return ctl_usage(ctl, "the feed knows no --programme; leave out --feed");
+    }
+    return watch_feed(ctl);
 }

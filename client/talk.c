@@ -11,14 +11,19 @@
 #define PROGRESS_EVERY_MS 100
 #define BAR_WIDTH 24
 
-trial_code ctl_connect(ctl_command *ctl, trial_error *err)
+trial_client_settings ctl_settings(const ctl_command *ctl)
 {
-    trial_client_settings settings = {
+    return (trial_client_settings){
         .endpoint = ctl->values[CTL_ENDPOINT],
         .feed = ctl->values[CTL_FEED],
         .name = "trialctl",
         .timeout_ms = ctl->timeout_ms == 0 ? CTL_TIMEOUT_MS_DEFAULT : ctl->timeout_ms,
     };
+}
+
+trial_code ctl_connect(ctl_command *ctl, trial_error *err)
+{
+    trial_client_settings settings = ctl_settings(ctl);
 
     return ctl->client != NULL ? TRIAL_OK : trial_client_open(&settings, &ctl->client, err);
 }

@@ -86,4 +86,28 @@ TRIAL_MUST_USE trial_code trial_client_notify(trial_client *client,
  */
 int trial_client_fd(trial_client *client);
 
+typedef struct trial_feed trial_feed;
+
+/**
+ * Listen to the feed: every event from `from` on (0: only new ones), once and in order. What the
+ * feed drops is read from the log, so its user sees no gap. Close with trial_feed_close().
+ *
+ * Fails as trial_client_call() does: the head is asked for first.
+ */
+TRIAL_MUST_USE trial_code trial_feed_open(const trial_client_settings *settings,
+                                          uint64_t from,
+                                          trial_feed **ret_feed,
+                                          trial_error *err);
+void trial_feed_close(trial_feed *feed); /* NULL is fine */
+
+/**
+ * Wait for the next event at most `timeout_ms`; it lives until the next call, or until the arena is
+ * reset. Fails with BUSY where none came in time, else as trial_client_call() of a read.
+ */
+TRIAL_MUST_USE trial_code trial_feed_next(trial_feed *feed,
+                                          uint32_t timeout_ms,
+                                          trial_arena *arena,
+                                          trial_value **ret_event,
+                                          trial_error *err);
+
 #endif
