@@ -163,7 +163,7 @@ trial_code store_recover(store *s, trial_bytes *ret_record, trial_error *err)
 static int delete_rows(MDB_txn *txn, MDB_dbi dbi, trial_bytes prefix)
 {
     MDB_cursor *cursor;
-    MDB_val k = { prefix.size, (void *)(uintptr_t)prefix.data };
+    MDB_val k;
     MDB_val v;
     int rc;
 
@@ -174,16 +174,19 @@ static int delete_rows(MDB_txn *txn, MDB_dbi dbi, trial_bytes prefix)
     if (rc != MDB_SUCCESS) {
         return rc;
     }
-    rc = mdb_cursor_get(cursor, &k, &v, MDB_SET_RANGE);
-    while (rc == MDB_SUCCESS && k.mv_size >= prefix.size &&
-           memcmp(k.mv_data, prefix.data, prefix.size) == 0) {
-        rc = mdb_cursor_del(cursor, 0);
-        if (rc == MDB_SUCCESS) {
-            rc = mdb_cursor_get(cursor, &k, &v, MDB_GET_CURRENT);
+    do { /* from the prefix again: where a cursor stands after a deletion is not promised */
+        k = (MDB_val){ prefix.size, (void *)(uintptr_t)prefix.data };
+        rc = mdb_cursor_get(cursor, &k, &v, MDB_SET_RANGE);
+        if (rc == MDB_SUCCESS &&
+            (k.mv_size < prefix.size || memcmp(k.mv_data, prefix.data, prefix.size) != 0)) {
+            rc = MDB_NOTFOUND;
         }
-    }
+        if (rc == MDB_SUCCESS) {
+            rc = mdb_cursor_del(cursor, 0);
+        }
+    } while (rc == MDB_SUCCESS);
     mdb_cursor_close(cursor);
-    return rc == MDB_NOTFOUND || rc == EINVAL ? MDB_SUCCESS : rc; /* EINVAL: behind the last */
+    return rc == MDB_NOTFOUND ? MDB_SUCCESS : rc;
 }
 
 static int put_given(MDB_txn *txn, MDB_dbi dbi, store_table table, store_rows *next, void *context)

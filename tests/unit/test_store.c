@@ -422,6 +422,24 @@ static void test_replace_swaps_the_rows_of_a_prefix_only(void **state)
     assert_row(f, "v/1", "new");
 }
 
+static void test_replace_takes_rows_of_many_pages(void **state)
+{
+    fixture *f = *state;
+    char key[32];
+    size_t at = 0;
+
+    put(f, "u", "before");
+    for (int i = 0; i < 3000; i++) {
+        (void)snprintf(key, sizeof key, "v/old/%04d", i);
+        put(f, key, key);
+    }
+    put(f, "w", "behind");
+    commit(f);
+    assert_int_equal(store_replace(f->s, STORE_STATE, bytes_of("v/"), next_replaced, &at, &f->err),
+                     TRIAL_OK);
+    assert_walk(f, "", "", "u=before v/1=new v/2=new v/3=new w=behind ");
+}
+
 static void test_replace_can_take_the_last_rows_and_the_whole_table(void **state)
 {
     fixture *f = *state;
@@ -462,6 +480,7 @@ int main(void)
         STORE_TEST(test_the_log_is_walked_in_both_directions),
         STORE_TEST(test_a_snapshot_holds_still),
         STORE_TEST(test_replace_swaps_the_rows_of_a_prefix_only),
+        STORE_TEST(test_replace_takes_rows_of_many_pages),
         STORE_TEST(test_replace_can_take_the_last_rows_and_the_whole_table),
     };
 
