@@ -25,22 +25,28 @@ static trial_code check_settings(const store_settings *settings, trial_error *er
     return TRIAL_OK;
 }
 
+/* First a look at all of it, which writes nothing; then it is opened to be written. */
 static trial_code open_parts(store *s, trial_error *err)
 {
-    char path[STORE_PATH_BYTES_MAX];
+    char tables_path[STORE_PATH_BYTES_MAX];
+    char journal_path[STORE_PATH_BYTES_MAX];
+    uint64_t last = 0;
     trial_code code;
 
-    (void)place_join(path, s->path, STORE_LMDB); /* place_open() saw to the length */
-    code = tables_open(&s->tables, path, s->name, s->settings.map_bytes, err);
+    (void)place_join(tables_path, s->path, STORE_LMDB); /* place_open() saw to the length */
+    (void)place_join(journal_path, s->path, STORE_JOURNAL);
+    code = tables_look(tables_path, s->name, s->settings.map_bytes, &last, err);
+    if (code == TRIAL_OK) {
+        code = journal_open(&s->journal, journal_path, s->name, last, err);
+    }
+    if (code == TRIAL_OK) {
+        code = tables_open(&s->tables, tables_path, s->name, s->settings.map_bytes, err);
+    }
     if (code == TRIAL_OK) {
         code = store_read_begin(s, &s->snapshot, &s->committed, err);
     }
-    if (code != TRIAL_OK) {
-        return code;
-    }
-    (void)place_join(path, s->path, STORE_JOURNAL);
-    code = journal_open(&s->journal, path, s->name, s->committed, err);
     if (code == TRIAL_OK) {
+        TRIAL_ASSERT(s->committed == last); /* nobody else may write: we hold the lock */
         code = journal_secure(&s->journal, s->committed, err);
     }
     return code;

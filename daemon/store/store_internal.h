@@ -128,6 +128,18 @@ TRIAL_MUST_USE trial_code place_create(const store *s, trial_error *err);
 TRIAL_MUST_USE trial_code tables_create(const char *directory,
                                         const char name[JOURNAL_NAME_BYTES],
                                         trial_error *err);
+
+/**
+ * See whether the tables are whole and those of the log `name`, and where it ends; nothing is
+ * written, not even LMDB's lock file: a store that is refused stays as it was found.
+ */
+TRIAL_MUST_USE trial_code tables_look(const char *directory,
+                                      const char name[JOURNAL_NAME_BYTES],
+                                      uint64_t map_bytes,
+                                      uint64_t *ret_last,
+                                      trial_error *err);
+
+/** Open tables that tables_look() has passed. */
 TRIAL_MUST_USE trial_code tables_open(store_tables *t,
                                       const char *directory,
                                       const char name[JOURNAL_NAME_BYTES],

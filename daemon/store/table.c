@@ -76,8 +76,8 @@ static trial_code fill_lock_file(const char *directory, trial_error *err)
     return code;
 }
 
-static trial_code
-open_environment(store_tables *t, const char *directory, uint64_t map_bytes, trial_error *err)
+static trial_code open_environment(
+    store_tables *t, const char *directory, uint64_t map_bytes, unsigned how, trial_error *err)
 {
     unsigned flags = 0;
     int fd = -1;
@@ -93,7 +93,7 @@ open_environment(store_tables *t, const char *directory, uint64_t map_bytes, tri
         rc = mdb_env_set_maxdbs(t->env, STORE_TABLE_COUNT + 1);
     }
     if (rc == MDB_SUCCESS) {
-        rc = mdb_env_open(t->env, directory, MDB_NOTLS, 0600);
+        rc = mdb_env_open(t->env, directory, MDB_NOTLS | how, 0600);
     }
     if (rc == MDB_SUCCESS) {
         rc = mdb_env_get_flags(t->env, &flags);
@@ -142,7 +142,7 @@ tables_create(const char *directory, const char name[JOURNAL_NAME_BYTES], trial_
     int rc;
 
     if (code == TRIAL_OK) {
-        code = open_environment(&t, directory, CREATE_MAP_BYTES, err);
+        code = open_environment(&t, directory, CREATE_MAP_BYTES, 0, err);
     }
     if (code != TRIAL_OK) {
         return code;
@@ -290,31 +290,77 @@ static trial_code open_and_check_tables(store_tables *t,
     return code;
 }
 
+static trial_code last_position(const store_tables *t, uint64_t *ret_last, trial_error *err)
+{
+    MDB_txn *txn = NULL;
+    MDB_cursor *cursor = NULL;
+    MDB_val k = { 0 };
+    MDB_val v = { 0 };
+    int rc = mdb_txn_begin(t->env, NULL, MDB_RDONLY, &txn);
+
+    if (rc == MDB_SUCCESS) {
+        rc = mdb_cursor_open(txn, t->tables[STORE_LOG], &cursor);
+    }
+    if (rc == MDB_SUCCESS) {
+        rc = mdb_cursor_get(cursor, &k, &v, MDB_LAST);
+        mdb_cursor_close(cursor);
+    }
+    if (rc == MDB_SUCCESS && k.mv_size == sizeof *ret_last) {
+        memcpy(ret_last, k.mv_data, sizeof *ret_last);
+    } else if (rc == MDB_NOTFOUND) {
+        *ret_last = 0;
+        rc = MDB_SUCCESS;
+    }
+    if (txn != NULL) {
+        mdb_txn_abort(txn);
+    }
+    return rc == MDB_SUCCESS ? TRIAL_OK : store_fail(err, rc, "reading the end of the log");
+}
+
+trial_code tables_look(const char *directory,
+                       const char name[JOURNAL_NAME_BYTES],
+                       uint64_t map_bytes,
+                       uint64_t *ret_last,
+                       trial_error *err)
+{
+    store_tables t = { 0 };
+    trial_code code = check_data_file(directory, err);
+
+    if (code == TRIAL_OK) {
+        code = open_environment(&t, directory, map_bytes, MDB_RDONLY | MDB_NOLOCK, err);
+    }
+    if (code == TRIAL_OK) {
+        code = check_is_whole(&t, directory, err);
+    }
+    if (code == TRIAL_OK) {
+        code = open_and_check_tables(&t, directory, name, err);
+    }
+    if (code == TRIAL_OK) {
+        code = last_position(&t, ret_last, err);
+    }
+    tables_close(&t);
+    return code;
+}
+
 trial_code tables_open(store_tables *t,
                        const char *directory,
                        const char name[JOURNAL_NAME_BYTES],
                        uint64_t map_bytes,
                        trial_error *err)
 {
-    trial_code code = check_data_file(directory, err);
+    trial_code code = fill_lock_file(directory, err);
     int dead;
     int rc;
 
     if (code == TRIAL_OK) {
-        code = fill_lock_file(directory, err);
-    }
-    if (code == TRIAL_OK) {
-        code = open_environment(t, directory, map_bytes, err);
+        code = open_environment(t, directory, map_bytes, 0, err);
     }
     if (code != TRIAL_OK) {
         return code;
     }
     rc = mdb_reader_check(t->env, &dead);
-    code = rc == MDB_SUCCESS ? check_is_whole(t, directory, err)
+    code = rc == MDB_SUCCESS ? open_and_check_tables(t, directory, name, err)
                              : store_fail(err, rc, "clearing the readers of '%s'", directory);
-    if (code == TRIAL_OK) {
-        code = open_and_check_tables(t, directory, name, err);
-    }
     if (code != TRIAL_OK) {
         tables_close(t);
     }
