@@ -36,6 +36,9 @@ void desk_crash(desk *d);
 json_t *desk_append(desk *d, const char *params);
 json_t *desk_append_json(desk *d, json_t *params); /* takes params */
 
+/** Append events made by their structs, as one request. */
+json_t *desk_append_events(desk *d, const trial_event *const *events, uint32_t count);
+
 /** Answer `read` or `query` with these parameters from what LMDB holds; commits first. */
 json_t *desk_read(desk *d, const char *params);
 json_t *desk_query(desk *d, const char *params);
