@@ -255,7 +255,8 @@ void json_float_write(double number, char *text)
         digits++;
     } while (digits <= 17 && strtod(text, NULL) != number);
     if (strpbrk(text, ".e") == NULL) {
-        (void)strcat(text, ".0"); /* there is room: 17 digits, a sign and an exponent are 24 */
+        memcpy(text + strlen(text), ".0", sizeof ".0"); /* there is room: 17 digits, a sign and an
+                                                         * exponent are 24 */
     }
 }
 
@@ -350,7 +351,7 @@ void json_write(FILE *out, const trial_value *value)
     struct {
         const trial_value *value;
         uint32_t next;
-    } levels[JSON_DEPTH_MAX];
+    } levels[JSON_DEPTH_MAX] = { { NULL, 0 } };
     uint32_t depth = 0;
     const trial_value *item = value;
 
@@ -366,6 +367,7 @@ void json_write(FILE *out, const trial_value *value)
         } else {
             depth--;
         }
+        TRIAL_ASSERT(depth == 0 || levels[depth - 1].value != NULL);
         item =
             depth == 0 ? NULL : write_next(out, levels[depth - 1].value, levels[depth - 1].next++);
     } while (depth > 0);

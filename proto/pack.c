@@ -39,6 +39,7 @@ const pack_form pack_forms[32] = {
 static void finish_signed(pack_token *token, const pack_form *form)
 {
     unsigned shift = 64u - 8u * form->width;
+    /* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): no width is 0 here. */
     int64_t value = (int64_t)(token->bits << shift) >> shift;
 
     token->bits = (uint64_t)value;

@@ -224,6 +224,7 @@ static bool has_twins(trial_texts codes)
 
     for (uint32_t i = 0; i < codes.count; i++) {
         const char *at = codes.items[i].at;
+        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): each was read as four digits. */
         unsigned code = (unsigned)((at[0] - '0') * 1000 + (at[1] - '0') * 100 + (at[2] - '0') * 10 +
                                    (at[3] - '0'));
         uint64_t bit = (uint64_t)1 << (code % 64);

@@ -368,11 +368,11 @@ static bool reads_as(const trial_value *value, trial_text text)
         break;
     case TRIAL_VALUE_FLOAT:
         for (int precision = 1; precision <= 17; precision++) { /* the shortest that means it */
-            double again = 0;
+            double again;
 
             size = snprintf(digits, sizeof digits, "%.*g", precision, value->as.number);
-            if (sscanf(digits, "%lf", &again) == 1 && again >= value->as.number &&
-                again <= value->as.number) {
+            again = strtod(digits, NULL);
+            if (again >= value->as.number && again <= value->as.number) {
                 break;
             }
         }

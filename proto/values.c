@@ -186,9 +186,10 @@ static trial_code fill(pack_reader *reader,
 {
     struct level *level = &levels[*depth - 1];
     trial_value *value = NULL;
-    pack_token token;
+    pack_token token = { 0 };
     trial_code code;
 
+    TRIAL_ASSERT(level->value != NULL);
     if (level->value->kind == TRIAL_VALUE_MAP) {
         level->name = pack_text(reader);
         if (reader->has_failed) {
@@ -216,7 +217,7 @@ pack_value(pack_reader *reader, trial_arena *arena, trial_value **ret_value, tri
     struct level levels[PACK_DEPTH_MAX];
     trial_value *value = NULL;
     uint32_t depth = 0;
-    pack_token token;
+    pack_token token = { 0 };
     trial_code code = read_one(reader, arena, &token, &value, err);
 
     if (code == TRIAL_OK && (token.kind == PACK_LIST || token.kind == PACK_MAP)) {

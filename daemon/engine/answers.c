@@ -213,7 +213,7 @@ void answers_query(store *s,
     moment *m = NULL;
     views_answer found = { 0 };
     views_question question;
-    moment_choice choice;
+    moment_choice choice = { 0 };
     uint64_t committed = 0;
     trial_code code = choose_query(request, today, &arena, &question, &choice, &err);
 

@@ -153,7 +153,7 @@ trial_code journal_walk(journal *j, int index, trial_error *err)
     journal_file *file = &j->files[index];
 
     for (;;) {
-        journal_turn_header header;
+        journal_turn_header header = { 0 };
         bool is_good;
         trial_code code = read_header(j, file, file->used, &header, &is_good, err);
 
@@ -196,7 +196,7 @@ trial_code journal_check_reached(journal *j, int index, uint64_t committed, tria
     uint64_t at = file->used;
 
     while (code == TRIAL_OK && at < file->size) {
-        journal_turn_header header;
+        journal_turn_header header = { 0 };
         bool is_good;
 
         code = read_header(j, file, at, &header, &is_good, err);
@@ -260,7 +260,7 @@ trial_code journal_next(
 
     TRIAL_ASSERT(j->replayed >= committed);
     while ((file = file_to_read(j)) != NULL) {
-        journal_turn_header header;
+        journal_turn_header header = { 0 };
         bool is_good;
         trial_code code = read_header(j, file, j->reading_at, &header, &is_good, err);
 

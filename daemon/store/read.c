@@ -270,7 +270,7 @@ static trial_code check_neighbours(
     MDB_val before;
     MDB_val far;
     MDB_val v;
-    trial_bytes value;
+    trial_bytes value = { 0 };
     trial_code code = TRIAL_OK;
 
     if (rc == MDB_SUCCESS) {
@@ -314,7 +314,7 @@ trial_code store_read_get(
     }
     if (rc == MDB_SUCCESS) {
         int order = compare_keys(table, k, key);
-        trial_bytes value;
+        trial_bytes value = { 0 };
 
         code = open_row(table, k, v, &value, err);
         if (code == TRIAL_OK && order < 0) {
@@ -338,7 +338,7 @@ trial_code
 store_read_record(store_read *r, uint64_t position, trial_bytes *ret_record, trial_error *err)
 {
     trial_bytes key = { (const uint8_t *)&position, sizeof position };
-    trial_bytes record;
+    trial_bytes record = { 0 };
     trial_code code;
 
     if (position == 0 || position > r->head) {
@@ -415,7 +415,7 @@ static trial_code walk_rows(MDB_cursor *cursor,
     int rc;
     trial_code code = seek(cursor, table, start, &k, &v, &is_end, err);
     while (code == TRIAL_OK && !is_end) {
-        trial_bytes value;
+        trial_bytes value = { 0 };
 
         code = open_row(table, k, v, &value, err); /* also of the row that ends the walk */
         if (code == TRIAL_OK && before.data != NULL && compare_keys(table, k, before) <= 0) {
@@ -478,7 +478,7 @@ static trial_code walk_log(const store_read *r,
     for (rc = mdb_cursor_get(cursor, &k, &v, MDB_SET_KEY); position >= 1 && position <= r->head;
          rc = mdb_cursor_get(cursor, &k, &v, is_backwards ? MDB_PREV : MDB_NEXT)) {
         uint64_t name = htobe64(position);
-        trial_bytes record;
+        trial_bytes record = { 0 };
         trial_code code;
 
         if (rc != MDB_SUCCESS && rc != MDB_NOTFOUND) {
