@@ -2,6 +2,7 @@
 #include "trial/value.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 static trial_value *new_value(trial_arena *arena, trial_value_kind kind)
 {

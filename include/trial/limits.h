@@ -38,9 +38,9 @@
 #define TRIAL_CREDIT_MAX (1u << 24) /* credit added beyond this is cut to it */
 #define TRIAL_SUBSCRIPTIONS_PER_PEER_MAX 64
 #define TRIAL_HEARTBEAT_MS 1000
-#define TRIAL_TYPES_FILTER_MAX 64 /* entries of `types` in a read or subscribe */
-#define TRIAL_QUERY_ROWS_MAX 10000 /* rows of one answer: about what its bytes hold, made only once */
-#define TRIAL_WHERE_MAX 32        /* conditions of one query */
+#define TRIAL_TYPES_FILTER_MAX 64  /* entries of `types` in a read or subscribe */
+#define TRIAL_QUERY_ROWS_MAX 10000 /* rows of one answer: what its bytes may hold */
+#define TRIAL_WHERE_MAX 32         /* conditions of one query */
 
 /* The turn: what has arrived, up to here, shares one flush. */
 #define TRIAL_TURN_REQUESTS_MAX 4096

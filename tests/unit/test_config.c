@@ -180,7 +180,7 @@ static struct refused_case {
       TRIAL_INVALID,
       "request_bytes is over turn_bytes" },
     { "a turn over the journal",
-      "--journal-bytes=8M",
+      "--journal-bytes=20M",
       TRIAL_INVALID,
       "journal_bytes is under twice turn_bytes" },
     { "nothing to describe", "--describe=weather", TRIAL_MALFORMED, "'weather'" },
