@@ -42,6 +42,7 @@ static trial_code load_log_row(engine *e, trial_error *err)
 static trial_code recover_record(engine *e, trial_bytes bytes, trial_error *err)
 {
     trial_text programmes[2];
+    head_row head;
     trial_event event;
     proto_record record;
     row_key k;
@@ -60,6 +61,9 @@ static trial_code recover_record(engine *e, trial_bytes bytes, trial_error *err)
     if (code == TRIAL_OK) {
         code = fold_event(&e->rows, &record, false, &e->request, err);
     }
+    if (code == TRIAL_OK) {
+        code = writer_head(e, record.subject, &head, err);
+    }
     if (code != TRIAL_OK) {
         return code;
     }
@@ -68,7 +72,8 @@ static trial_code recover_record(engine *e, trial_bytes bytes, trial_error *err)
               STORE_EVENT_ID,
               key_span(&k),
               (trial_bytes){ (const uint8_t *)&record.position, sizeof record.position });
-    return writer_note(e, &record, bytes, programmes, err);
+    writer_note(e, &record, bytes, &head, programmes);
+    return TRIAL_OK;
 }
 
 static trial_code recover(engine *e, uint64_t *ret_recovered, trial_error *err)

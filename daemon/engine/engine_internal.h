@@ -4,14 +4,18 @@
 
 #include "engine.h"
 
+#define ENGINE_SALTS 128u /* asked of the kernel at once: a call an event was 4 % of the writer */
+
 struct engine {
     store *store;
     engine_settings settings;
     engine_random *random;
-    fold_rows rows;      /* over the store, as the writer sees it */
-    log_row log;         /* the tree and clock of all that was appended */
-    trial_instant now;   /* of this turn */
-    bool has_unflushed;  /* the turn appended something */
+    fold_rows rows;     /* over the store, as the writer sees it */
+    log_row log;        /* the tree and clock of all that was appended */
+    trial_instant now;  /* of this turn */
+    bool has_unflushed; /* the turn appended something */
+    uint8_t salts[ENGINE_SALTS * TRIAL_SALT_BYTES];
+    uint32_t salts_left; /* at the beginning of `salts`; each is used once */
     trial_arena turn;    /* lives until engine_turn_done() */
     trial_arena request; /* lives for one request or one recovered record */
     engine_added *added; /* in the turn's arena */
@@ -41,14 +45,20 @@ typedef struct intake {
 /** The writer's rows: states in STORE_STATE, with their links. */
 fold_rows writer_rows(engine *e);
 
-/** Read and derive: the rows that an event's being in the log makes, besides its state. */
-TRIAL_MUST_USE trial_code writer_note(engine *e,
-                                      const proto_record *record,
-                                      trial_bytes bytes,
-                                      trial_text *ret_programmes,
-                                      trial_error *err);
+/**
+ * Append a record and make the rows that its being in the log makes, besides id and state.
+ *
+ * before          the head row of its subject as it was.
+ * ret_programmes  two: those the event belongs to, absent where it does not; they live for the
+ * turn.
+ */
+void writer_note(engine *e,
+                 const proto_record *record,
+                 trial_bytes bytes,
+                 const head_row *before,
+                 trial_text *ret_programmes);
 
-/** The head row of a subject; all zero where there is none. Borrowed until the next store call. */
+/** The head row of a subject; all zero where there is none. Its programme lives for the turn. */
 TRIAL_MUST_USE trial_code writer_head(engine *e,
                                       trial_text subject,
                                       head_row *ret_head,

@@ -83,7 +83,11 @@ trial_code writer_head(engine *e, trial_text subject, head_row *ret_head, trial_
     if (code != TRIAL_OK || bytes.data == NULL) {
         return code;
     }
-    return head_row_read(bytes, ret_head, err);
+    code = head_row_read(bytes, ret_head, err);
+    if (code == TRIAL_OK) { /* the row's bytes go with the next put */
+        ret_head->programme = trial_arena_text(&e->turn, ret_head->programme);
+    }
+    return code;
 }
 
 /* Can the text be the short id of a programme at all? Only then it gets a list of its events. */
@@ -119,20 +123,16 @@ static void find_programmes(const proto_record *record, trial_text of_subject, t
     }
 }
 
-trial_code writer_note(engine *e,
-                       const proto_record *record,
-                       trial_bytes bytes,
-                       trial_text *ret_programmes,
-                       trial_error *err)
+void writer_note(engine *e,
+                 const proto_record *record,
+                 trial_bytes bytes,
+                 const head_row *before,
+                 trial_text *ret_programmes)
 {
     uint8_t row[HEAD_ROW_BYTES_MAX];
-    head_row head;
+    head_row head = *before;
     trial_text id = { 0 };
-    trial_code code = writer_head(e, record->subject, &head, err);
 
-    if (code != TRIAL_OK) {
-        return code;
-    }
     if (head.revision == 0) {
         head.first = record->position;
         head.programme =
@@ -140,7 +140,7 @@ trial_code writer_note(engine *e,
     }
     head.revision = record->revision;
     head.last = record->position;
-    find_programmes(record, trial_arena_text(&e->turn, head.programme), ret_programmes);
+    find_programmes(record, head.programme, ret_programmes);
     store_put(e->store,
               STORE_SUBJECT,
               text_span(record->subject),
@@ -157,5 +157,4 @@ trial_code writer_note(engine *e,
     store_append(e->store, bytes);
     proto_tree_add(&e->log.tree, record->leaf);
     e->log.last_ingest = record->ingest;
-    return TRIAL_OK;
 }
