@@ -118,7 +118,7 @@ static trial_code next_line(lines_reader *reader, bool *ret_is_there, trial_erro
         } else {
             size_t blank = 0;
 
-            while (blank < reader->line_bytes && strchr(" \t\r", reader->line[blank]) != NULL) {
+            while (blank < reader->line_bytes && memchr(" \t\r", reader->line[blank], 3) != NULL) {
                 blank++;
             }
             *ret_is_there = blank < reader->line_bytes;

@@ -447,6 +447,23 @@ class Import(Cli):
                       + b"\n")
         self.assertIn(":1: malformed:", self.ctl("import", self.path("latin"), status=3).err)
 
+    def test_events_as_large_as_may_be_are_cut_into_requests_that_fit(self):
+        events = [self.world.activity(text="æ" * 32000) for _ in range(150)]
+        self.assertEqual(self.daemon.import_events(events), self.summary(150, 150, 0, 0))
+        self.assertEqual([harness.bare(e) for e in self.daemon.log()], events)
+
+    def test_lines_of_nonsense_in_every_shape(self):
+        lines = ["{}", "null", '"text"', "5", "[" * 5000, '{"a":' * 3000, '{"id":1e999}',
+                 "\ufeff{}", "{'id':1}",
+                 '{"id":"\\ud800"}', '{"id":"\\u0000"}', "tru", '{"id":"x","data":{}} extra',
+                 "\x00"]
+        path = self.write("nonsense", *lines, self.world.activity())
+        result = self.ctl("import", path, status=3)
+        self.assertEqual(json.loads(result.out.splitlines()[-1]),
+                         self.summary(len(lines) + 1, 1, 0, len(lines)))
+        said = re.findall(r"(?m):(\d+): (malformed|invalid|too-large): ", result.err)
+        self.assertEqual([int(number) for number, _ in said], list(range(1, len(lines) + 1)))
+
     def test_numbers_stay_what_they_were(self):
         line = json.dumps(self.world.activity(a=3, b=2**64 - 1, c=-2**63)).replace('"a": 3',
                                                                                    '"a": 3.0')

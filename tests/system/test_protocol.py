@@ -350,6 +350,28 @@ class Append(ProtocolCase):
         self.assertEqual([self.peer.result(m)["first"] for m in sent],
                          list(range(1, len(sent) + 1)))
 
+    def test_many_writers_at_once(self):
+        """The log has every event once, each writer's in its order, and no gap anywhere."""
+        peers = [self.daemon.peer() for _ in range(12)]
+        sent = []
+        for number in range(40):
+            for index, peer in enumerate(peers):
+                events = [self.world.activity(f"p{index}"), self.world.activity("shared")]
+                sent.append((peer, peer.send("append", {"events": events}), events, index, number))
+        places = {}
+        for peer, msgid, events, index, number in sent:
+            answer = peer.result(msgid)
+            self.assertEqual(answer["positions"][1], answer["positions"][0] + 1)
+            self.assertEqual(answer["revisions"][0], number + 1, index)
+            places.update(zip((e["id"] for e in events), answer["positions"]))
+        self.assertEqual(sorted(places.values()), list(range(1, 12 * 40 * 2 + 1)))
+        log = self.peer.read_all()
+        self.assertEqual({e["id"]: e["position"] for e in log}, places)
+        shared = [e["revision"] for e in log if e["subject"] == "case/w1-shared"]
+        self.assertEqual(shared, list(range(1, 12 * 40 + 1)))
+        for peer in peers:
+            peer.close()
+
     def test_what_was_acknowledged_is_read_at_once_on_any_connection(self):
         with self.daemon.peer() as other:
             for number in range(1, 30):

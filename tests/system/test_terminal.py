@@ -1,0 +1,79 @@
+#!/usr/bin/python3
+"""On a terminal trialctl shows colour, bars and progress; in a pipe, or when told not to, it shows
+none of it; and what it says is the same."""
+import os
+import pty
+import re
+import subprocess
+import termios
+
+import harness
+from small_world import World
+
+SEQUENCE = re.compile(rb"\x1b\[[0-9;?]*[a-zA-Z]")
+
+
+class Terminal(harness.DaemonCase):
+    def setUp(self):
+        super().setUp()
+        self.world = World()
+
+    def on_terminal(self, *arguments, environment=None):
+        """Both outputs of a trialctl whose stdout and stderr are one terminal of 100 columns."""
+        ours, theirs = pty.openpty()
+        termios.tcsetwinsize(theirs, (40, 100))
+        settings = {"TRIALD_ENDPOINT": self.daemon.endpoint, "TERM": "xterm-256color",
+                    "LC_ALL": "C.UTF-8", **(environment or {})}
+        process = subprocess.Popen([harness.program("TRIALCTL", "trialctl"), *arguments],
+                                   stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs,
+                                   env=harness.clean_environment(settings))
+        os.close(theirs)
+        shown = b""
+        while True:
+            try:
+                more = os.read(ours, 65536)
+            except OSError:  # the other end was closed
+                break
+            if not more:
+                break
+            shown += more
+        os.close(ours)
+        self.assertEqual(process.wait(harness.WAIT_S), 0, shown)
+        return shown
+
+    def test_the_funnel_has_bars(self):
+        self.peer.append(self.world.foundation() + self.world.trial("assessed"))
+        shown = SEQUENCE.sub(b"", self.on_terminal("funnel", "w1")).decode("utf-8")
+        self.assertRegex(shown, r"submitted.*[█▇▆▅▄▃▂▁▌#=*]")
+        piped = self.daemon.ctl("funnel", "w1").out
+        for word in ("submitted", "approved", "assessed"):
+            self.assertIn(word, piped)
+            self.assertIn(word, shown)
+
+    def test_an_import_shows_progress_only_on_a_terminal_and_only_if_wanted(self):
+        shown = self.on_terminal("import", str(harness.DATA))
+        self.assertIn(b"\r", shown.replace(b"\r\n", b"\n"))
+        self.assertIn(b'"appended":1866', shown)
+        quiet = self.on_terminal("import", str(harness.DATA), "--no-progress")
+        self.assertNotIn(b"\r", quiet.replace(b"\r\n", b"\n"))
+        self.assertIn(b'"duplicates":1866', quiet)
+        self.assertEqual(self.daemon.ctl("import", harness.DATA).err, "")
+
+    def test_json_has_no_colour_even_on_a_terminal(self):
+        self.peer.append(self.world.foundation() + self.world.trial("assessed"))
+        for arguments in (["list", "trial"], ["funnel", "w1"], ["log"], ["status"]):
+            shown = self.on_terminal(*arguments, "--json", "--no-progress")
+            self.assertNotIn(b"\x1b", shown, arguments)
+
+    def test_what_events_say_cannot_steer_the_terminal(self):
+        """A title may hold any text; an escape in it is shown and not obeyed."""
+        self.peer.append(self.world.activity(note="a\x1b[31mred\x1b]0;title\x07\x9b1m"))
+        for arguments in (["log"], ["history", "case/w1-c1"]):
+            shown = self.on_terminal(*arguments)
+            self.assertNotIn(b"\x1b[31m", shown, arguments)
+            self.assertNotIn(b"\x1b]0;", shown, arguments)
+            self.assertNotIn(b"\x07", shown, arguments)
+
+
+if __name__ == "__main__":
+    harness.main()
