@@ -95,11 +95,13 @@ static void print_event(const struct history *history, uint32_t index)
         const trial_value *value = entry->value;
         bool is_nested = value->kind == TRIAL_VALUE_LIST && value->as.list.count > 0 &&
                          value->as.list.items[0]->kind == TRIAL_VALUE_MAP;
-        trial_text cell = is_nested ? json_text(arena, value) : render_cell(arena, value);
+        trial_text cell =
+            is_nested ? render_tame(arena, json_text(arena, value)) : render_cell(arena, value);
 
         if (!is_said_of_another_field(entry->name)) {
-            (void)printf(
-                "         %-9.*s %.*s\n", TRIAL_TEXT_ARGS(entry->name), TRIAL_TEXT_ARGS(cell));
+            trial_text name = render_tame(arena, entry->name);
+
+            (void)printf("         %-9.*s %.*s\n", TRIAL_TEXT_ARGS(name), TRIAL_TEXT_ARGS(cell));
         }
     }
     print_provenance(data);

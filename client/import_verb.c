@@ -1,6 +1,7 @@
 /* import_verb.c - trialctl import: files in, lines refused said, the count at the end. */
 #include "ctl.h"
 #include "lines.h"
+#include "render.h"
 
 #include <stdlib.h>
 
@@ -66,11 +67,11 @@ static bool say_refused(void *context, const import_line *line, const trial_erro
 
     ctl_progress_clear(&daemon->progress);
     (void)fprintf(stderr,
-                  "%s:%llu: %s: %s",
+                  "%s:%llu: %s: ",
                   line->file,
                   (unsigned long long)line->number,
-                  trial_code_name(err->code),
-                  err->text);
+                  trial_code_name(err->code));
+    render_put(stderr, trial_text_of(err->text));
     if (err->rule != TRIAL_RULE_NONE) {
         (void)fprintf(stderr, " (rule %s)", trial_rule_name(err->rule));
     }

@@ -11,6 +11,7 @@
 #define COLUMN_NAME_BYTES 32
 #define COLUMNS_MAX 24
 #define WIDE_CELL_BYTES 30
+#define SIGN_BYTES 3 /* of the signs for control characters, in UTF-8 */
 
 static bool is_container(const trial_value *value)
 {
@@ -85,15 +86,85 @@ static trial_text map_text(trial_arena *arena, const trial_value *map)
     return text;
 }
 
+/* The bytes of the control character that begins there; 0: none does. */
+static uint32_t control_size(trial_text text, uint32_t at)
+{
+    unsigned char c = (unsigned char)text.at[at];
+
+    if (c < 0x20 || c == 0x7f) {
+        return 1;
+    }
+    return c == 0xc2 && at + 1 < text.size && (unsigned char)text.at[at + 1] < 0xa0 ? 2 : 0;
+}
+
+/* The sign for a control character: U+2400 and on for the old ones, U+FFFD for those behind DEL. */
+static void write_sign(char ret_sign[SIGN_BYTES], unsigned char c)
+{
+    memcpy(ret_sign, c < 0x80 ? "\xe2\x90\x80" : "\xef\xbf\xbd", SIGN_BYTES);
+    if (c == 0x7f) {
+        ret_sign[2] = (char)0xa1;
+    } else if (c < 0x20) {
+        ret_sign[2] = (char)(0x80 + c);
+    }
+}
+
+trial_text render_tame(trial_arena *arena, trial_text text)
+{
+    uint32_t signs = 0;
+    uint32_t size = 0;
+    char *tame;
+
+    for (uint32_t i = 0; i < text.size; i++) {
+        signs += control_size(text, i) > 0;
+    }
+    if (signs == 0) {
+        return text;
+    }
+    tame = trial_arena_take(arena, (size_t)text.size + (size_t)signs * SIGN_BYTES);
+    for (uint32_t i = 0; i < text.size;) {
+        uint32_t control = control_size(text, i);
+
+        if (control > 0) {
+            write_sign(tame + size, (unsigned char)text.at[i]);
+            size += SIGN_BYTES;
+            i += control;
+        } else {
+            tame[size++] = text.at[i++];
+        }
+    }
+    return (trial_text){ tame, size };
+}
+
+void render_put(FILE *out, trial_text text)
+{
+    char sign[SIGN_BYTES];
+
+    for (uint32_t i = 0; i < text.size;) {
+        uint32_t control = control_size(text, i);
+
+        if (control > 0) {
+            write_sign(sign, (unsigned char)text.at[i]);
+            (void)fwrite(sign, 1, SIGN_BYTES, out); /* main.c looks for errors */
+            i += control;
+        } else {
+            (void)putc(text.at[i++], out);
+        }
+    }
+}
+
 trial_text render_cell(trial_arena *arena, const trial_value *value)
 {
+    trial_text text = TRIAL_TEXT("");
+
     if (value == NULL) {
-        return TRIAL_TEXT("");
+        return text;
     }
     if (value->kind == TRIAL_VALUE_LIST) {
-        return list_text(arena, value);
+        text = list_text(arena, value);
+    } else {
+        text = value->kind == TRIAL_VALUE_MAP ? map_text(arena, value) : scalar_text(arena, value);
     }
-    return value->kind == TRIAL_VALUE_MAP ? map_text(arena, value) : scalar_text(arena, value);
+    return render_tame(arena, text);
 }
 
 static bool is_list_of_maps(const trial_value *value)

@@ -6,7 +6,15 @@
 
 #include <stdio.h>
 
-/** A value on one line: text as it is, lists joined by commas, lists of maps by their count. */
+/** The text with a sign in place of every control character: what others wrote may not steer the
+ *  terminal it is shown on. */
+trial_text render_tame(trial_arena *arena, trial_text text);
+
+/** Print a text as render_tame() makes it. */
+void render_put(FILE *out, trial_text text);
+
+/** A value on one line, tame: text as it is, lists joined by commas, lists of maps by their count.
+ */
 trial_text render_cell(trial_arena *arena, const trial_value *value);
 
 /** Every field of a map, one a line; maps inside lists are a line each. Absent fields are left out.

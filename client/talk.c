@@ -1,6 +1,7 @@
 /* talk.c - to the daemon, and to the person. Every error is printed here, and only here. */
 #include "ctl.h"
 #include "json.h"
+#include "render.h"
 
 #include <ctype.h>
 #include <stdarg.h>
@@ -109,7 +110,8 @@ int ctl_fail(const ctl_command *ctl, const trial_error *err)
 {
     const char *comma = "";
 
-    (void)fprintf(stderr, "trialctl: %s: %s", trial_code_name(err->code), err->text);
+    (void)fprintf(stderr, "trialctl: %s: ", trial_code_name(err->code));
+    render_put(stderr, trial_text_of(err->text));
     if (err->rule != TRIAL_RULE_NONE || err->field[0] != '\0' || err->position > 0) {
         (void)fputs(" (", stderr);
         if (err->rule != TRIAL_RULE_NONE) {
@@ -117,7 +119,8 @@ int ctl_fail(const ctl_command *ctl, const trial_error *err)
             comma = ", ";
         }
         if (err->field[0] != '\0') {
-            (void)fprintf(stderr, "%sfield %s", comma, err->field);
+            (void)fprintf(stderr, "%sfield ", comma);
+            render_put(stderr, trial_text_of(err->field));
             comma = ", ";
         }
         if (err->position > 0) {

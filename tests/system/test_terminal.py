@@ -66,13 +66,35 @@ class Terminal(harness.DaemonCase):
             self.assertNotIn(b"\x1b", shown, arguments)
 
     def test_what_events_say_cannot_steer_the_terminal(self):
-        """A title may hold any text; an escape in it is shown and not obeyed."""
-        self.peer.append(self.world.activity(note="a\x1b[31mred\x1b]0;title\x07\x9b1m"))
-        for arguments in (["log"], ["history", "case/w1-c1"]):
-            shown = self.on_terminal(*arguments)
-            self.assertNotIn(b"\x1b[31m", shown, arguments)
-            self.assertNotIn(b"\x1b]0;", shown, arguments)
-            self.assertNotIn(b"\x07", shown, arguments)
+        """Fields may hold any text; an escape in it is shown as a sign and not obeyed."""
+        evil = "a\x1b[31mred\x1b]0;title\x07\x9b1m\x7fz\nline"
+        self.peer.append(self.world.foundation() + self.world.trial("approved"))
+        told = self.world.activity(note=evil, list=[evil], map={"deep": evil, evil: [{evil: evil}]})
+        told["data"][evil] = 5
+        for event in (told, self.world.activity()):
+            try:
+                self.peer.append(event)
+            except harness.WireError as error:
+                self.assertEqual(error.code, "invalid")
+                del event["data"][evil], event["data"]["map"][evil]
+                self.peer.append(event)
+        for arguments in (["log"], ["history", "case/w1-c1"], ["list", "trial"]):
+            self.is_tame(self.on_terminal(*arguments))
+        self.assertIn("red", self.daemon.ctl("history", "case/w1-c1").out)
+        self.assertEqual(self.daemon.log("--type", "activity.")[0]["data"], told["data"])
+
+    def is_tame(self, shown):
+        text = shown.replace(b"\r\n", b"\n")
+        for bad in (b"\x1b[31m", b"\x1b]0;", b"\x07", b"\xc2\x9b", b"\x7f", b"\nline"):
+            self.assertNotIn(bad, text)
+
+    def test_what_is_refused_cannot_steer_the_terminal(self):
+        path = self.daemon.scratch / "evil"
+        with open(path, "w", encoding="utf-8") as out:
+            out.write("\x1b[31m nonsense\x07\n")
+            out.write('{"id":"a","\\u001b[31m":"x","source":"\\u001b[31m","data":{}}\n')
+        result = self.daemon.ctl("import", path, status=3)
+        self.is_tame(result.err.encode("utf-8"))
 
 
 if __name__ == "__main__":
