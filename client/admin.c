@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 
+#define MIB 1048576.0
+
 static void print_json(const trial_value *value)
 {
     json_write(stdout, value);
@@ -25,7 +27,25 @@ static int64_t views_behind(const trial_value *status)
     return behind;
 }
 
-static void print_status(ctl_command *ctl, const trial_value *result)
+/* Where the log lies: what LMDB holds, what only the journal holds yet, and the room there is. */
+static void print_stores(const trial_value *stores)
+{
+    const trial_value *journal = trial_value_get(stores, "journal");
+    const trial_value *lmdb = trial_value_get(stores, "lmdb");
+    const trial_value *refusing = trial_value_get(lmdb, "refusing");
+
+    (void)printf("lmdb     at %lld, %.1f MiB; %.1f GiB of the disk are free%s\n",
+                 (long long)trial_value_get_integer(lmdb, "position"),
+                 (double)trial_value_get_integer(lmdb, "bytes") / MIB,
+                 (double)trial_value_get_integer(lmdb, "free") / (MIB * 1024),
+                 refusing != NULL && refusing->as.truth ? ": TOO FEW, APPENDS ARE REFUSED" : "");
+    (void)printf("journal  at %lld, %.1f of %.1f MiB in use\n",
+                 (long long)trial_value_get_integer(journal, "position"),
+                 (double)trial_value_get_integer(journal, "used") / MIB,
+                 (double)trial_value_get_integer(journal, "bytes") / MIB);
+}
+
+static void print_status(const trial_value *result)
 {
     const trial_value *views = trial_value_get(result, "views");
     int64_t uptime = trial_value_get_integer(result, "uptime");
@@ -44,8 +64,7 @@ static void print_status(ctl_command *ctl, const trial_value *result)
                  (long long)(uptime / 3600 % 24),
                  (long long)(uptime / 60 % 60),
                  (long long)(uptime % 60));
-    (void)printf("stores   %.*s\n",
-                 TRIAL_TEXT_ARGS(render_cell(&ctl->arena, trial_value_get(result, "stores"))));
+    print_stores(trial_value_get(result, "stores"));
     (void)printf("version  %.*s\n", TRIAL_TEXT_ARGS(trial_value_get_text(result, "version")));
 }
 
@@ -60,7 +79,7 @@ int ctl_status(ctl_command *ctl)
     if (ctl_is_json(ctl)) {
         print_json(result);
     } else {
-        print_status(ctl, result);
+        print_status(result);
     }
     return CTL_EXIT_DONE;
 }

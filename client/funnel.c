@@ -83,8 +83,14 @@ static void print_funnel(ctl_command *ctl, const trial_value *row)
     uint64_t most = most_of(row);
     bool has_bars = isatty(STDOUT_FILENO) == 1;
 
-    (void)printf("%.*s at position %lld\n",
-                 TRIAL_TEXT_ARGS(trial_value_get_text(row, "programme")),
+    (void)printf("%.*s", TRIAL_TEXT_ARGS(trial_value_get_text(row, "programme")));
+    if (ctl_has(ctl, CTL_AS_OF)) {
+        (void)printf(" as of %s", ctl->values[CTL_AS_OF]);
+    }
+    if (ctl_has(ctl, CTL_KNOWN_AT)) {
+        (void)printf(" as known at %s", ctl->values[CTL_KNOWN_AT]);
+    }
+    (void)printf(", at position %lld of the log\n",
                  (long long)trial_value_get_integer(row, "position"));
     for (uint32_t i = 0; i < trial_choices_step.count; i++) {
         const char *step = trial_choices_step.words[i];

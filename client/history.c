@@ -34,7 +34,7 @@ static void print_provenance(const trial_value *data)
     if (!trial_text_is_set(provenance) && !trial_text_is_set(cite)) {
         return;
     }
-    (void)printf("         known     %.*s%s%.*s",
+    (void)printf("         known               %.*s%s%.*s",
                  TRIAL_TEXT_ARGS(provenance),
                  trial_text_is_set(cite) ? ", " : "",
                  TRIAL_TEXT_ARGS(cite));
@@ -64,12 +64,28 @@ static void print_corrections(const struct history *history, uint32_t index)
         const trial_value *data = trial_value_get(later, "data");
 
         if (corrects(later, event)) {
-            (void)printf("         corrected %.*s: %.*s -> %.*s, by position %lld\n",
+            (void)printf("         corrected           %.*s: %.*s -> %.*s, by position %lld\n",
                          TRIAL_TEXT_ARGS(trial_value_get_text(data, "field")),
                          TRIAL_TEXT_ARGS(render_cell(arena, trial_value_get(data, "oldValue"))),
                          TRIAL_TEXT_ARGS(render_cell(arena, trial_value_get(data, "newValue"))),
                          (long long)trial_value_get_integer(later, "position"));
         }
+    }
+}
+
+/* One field of an event; a list of maps takes a line for each. */
+static void print_field(trial_arena *arena, trial_text name, const trial_value *value)
+{
+    bool is_nested = value->kind == TRIAL_VALUE_LIST && value->as.list.count > 0 &&
+                     value->as.list.items[0]->kind == TRIAL_VALUE_MAP;
+
+    for (uint32_t i = 0; i < (is_nested ? value->as.list.count : 1); i++) {
+        trial_text cell = render_cell(arena, is_nested ? value->as.list.items[i] : value);
+
+        (void)printf("         %-19.*s %.*s\n", /* as wide as requestedExemptions */
+                     i == 0 ? (int)name.size : 0,
+                     name.at,
+                     TRIAL_TEXT_ARGS(cell));
     }
 }
 
@@ -82,26 +98,19 @@ static void print_event(const struct history *history, uint32_t index)
     (void)printf("%.*s  %.*s\n",
                  TRIAL_TEXT_ARGS(trial_value_get_text(event, "time")),
                  TRIAL_TEXT_ARGS(trial_value_get_text(event, "type")));
-    (void)printf("         by        %.*s, id %.*s\n",
+    (void)printf("         by                  %.*s, id %.*s\n",
                  TRIAL_TEXT_ARGS(trial_value_get_text(event, "source")),
                  TRIAL_TEXT_ARGS(trial_value_get_text(event, "id")));
-    (void)printf("         learnt    %.*s, position %lld, revision %lld\n",
+    (void)printf("         learnt              %.*s, position %lld, revision %lld\n",
                  TRIAL_TEXT_ARGS(trial_value_get_text(event, "ingesttime")),
                  (long long)trial_value_get_integer(event, "position"),
                  (long long)trial_value_get_integer(event, "revision"));
     for (uint32_t i = 0; data != NULL && data->kind == TRIAL_VALUE_MAP && i < data->as.map.count;
          i++) {
         const trial_entry *entry = &data->as.map.entries[i];
-        const trial_value *value = entry->value;
-        bool is_nested = value->kind == TRIAL_VALUE_LIST && value->as.list.count > 0 &&
-                         value->as.list.items[0]->kind == TRIAL_VALUE_MAP;
-        trial_text cell =
-            is_nested ? render_tame(arena, json_text(arena, value)) : render_cell(arena, value);
 
         if (!is_said_of_another_field(entry->name)) {
-            trial_text name = render_tame(arena, entry->name);
-
-            (void)printf("         %-9.*s %.*s\n", TRIAL_TEXT_ARGS(name), TRIAL_TEXT_ARGS(cell));
+            print_field(arena, render_tame(arena, entry->name), entry->value);
         }
     }
     print_provenance(data);

@@ -272,14 +272,50 @@ void render_table(FILE *out, trial_arena *arena, const trial_value *rows, const 
     scols_unref_table(table);
 }
 
+/* The names a reader looks for first, then those of the views in their order. */
+static const char *const leading_columns[] = {
+    "trial",        "exemptionId", "evaluationId", "indicator", "network",
+    "municipality", "name",        "title",        "round",     "act",
+    "section",      "ministry",    "effect",       "mode",      "evaluator",
+#define COLUMN(name, doc) #name,
+#define VIEW(lower, UPPER, name, row, answers, kinds, ...) __VA_ARGS__
+#include "trial/views.def"
+};
+
+static uint32_t rank_of(trial_text name)
+{
+    uint32_t rank = 0;
+
+    while (rank < sizeof leading_columns / sizeof leading_columns[0] &&
+           !trial_text_is(name, leading_columns[rank])) {
+        rank++;
+    }
+    return rank;
+}
+
+static int by_rank(const void *left, const void *right)
+{
+    uint32_t a = rank_of(*(const trial_text *)left);
+    uint32_t b = rank_of(*(const trial_text *)right);
+
+    return a != b ? (a > b) - (a < b)
+                  : trial_text_compare(*(const trial_text *)left, *(const trial_text *)right);
+}
+
 /* The names of a map's entries, separated by spaces: the columns of a list of such maps. */
 static const char *names_of(trial_arena *arena, const trial_value *map)
 {
+    trial_text ranked[COLUMNS_MAX];
     trial_text names = TRIAL_TEXT("");
+    uint32_t count = map->as.map.count < COLUMNS_MAX ? map->as.map.count : COLUMNS_MAX;
     char *string;
 
-    for (uint32_t i = 0; i < map->as.map.count && i < COLUMNS_MAX; i++) {
-        names = join(arena, names, " ", map->as.map.entries[i].name);
+    for (uint32_t i = 0; i < count; i++) {
+        ranked[i] = map->as.map.entries[i].name;
+    }
+    qsort(ranked, count, sizeof ranked[0], by_rank);
+    for (uint32_t i = 0; i < count; i++) {
+        names = join(arena, names, " ", ranked[i]);
     }
     string = trial_arena_take(arena, (size_t)names.size + 1);
     memcpy(string, names.at, names.size);
