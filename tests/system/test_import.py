@@ -2,6 +2,7 @@
 """One history ends in one set of views, however its events were cut into requests and among
 whatever others they came."""
 import collections
+import concurrent.futures
 import random
 import unittest
 
@@ -154,6 +155,29 @@ class Import(unittest.TestCase):
             again = send(peer, cut(self.events, [7] * len(self.events)))
             self.assertEqual(again[0], first[0])
             self.assertTrue(all(again[1]))
+
+    def test_imported_by_four_at_once(self):
+        """Every event is appended by one of them and a duplicate to the others; none is refused."""
+        with harness.Daemon() as daemon:
+            with concurrent.futures.ThreadPoolExecutor(4) as pool:
+                running = [pool.submit(daemon.import_file) for _ in range(4)]
+                results = [r.result() for r in running]
+            self.assertEqual([r["rejected"] for r in results], [0] * 4)
+            self.assertEqual(sum(r["appended"] for r in results), 1866)
+            self.assertEqual(sum(r["duplicates"] for r in results), 3 * 1866)
+            self.same(daemon)
+
+    def test_rebuilt_while_others_write_and_read(self):
+        with harness.Daemon() as daemon, daemon.peer() as builder, daemon.peer() as reader:
+            with daemon.peer() as writer:
+                for start in range(0, 1866, 50):
+                    sent = writer.send("append", {"events": self.events[start:start + 50]})
+                    asked = builder.send("rebuild", {})
+                    rows = reader.send("query", {"view": "trial"})
+                    writer.result(sent)
+                    self.assertLessEqual(len(reader.result(rows)["rows"]), 107)
+                    builder.result(asked)
+            self.same(daemon)
 
     def test_rebuilt(self):
         with harness.Daemon() as daemon:

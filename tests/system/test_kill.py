@@ -126,6 +126,27 @@ class Kill(unittest.TestCase):
                 daemon.close()
         print(f"{kills} kills", flush=True)
 
+    def test_killed_while_it_rebuilds(self):
+        daemon = harness.Daemon().start()
+        try:
+            with daemon.peer() as peer:
+                peer.append(self.events[:1000])
+                peer.append(self.events[1000:])
+            for _ in range(min(ROUNDS, 20)):
+                peer = daemon.peer()
+                peer.send("rebuild", {})
+                for _ in range(self.random.randint(0, 3)):
+                    peer.call("status")
+                daemon.kill()
+                peer.close()
+                daemon.start()
+                with daemon.peer() as peer:
+                    for view in harness.VIEWS:
+                        self.assertEqual(peer.query_all(view), self.expected[view], view)
+            daemon.stop()
+        finally:
+            daemon.close()
+
     def test_killed_while_it_starts_on_a_fresh_store(self):
         """A store half made is either opened or made anew; it never stands in the way for ever."""
         for _ in range(min(ROUNDS, 20)):
