@@ -6,7 +6,7 @@ static void fill_with_sevens(void *bytes, size_t size)
     memset(bytes, 7, size); /* salts need not be secret here, and the same run is the same log */
 }
 
-static void open_desk(desk *d)
+void desk_open(desk *d)
 {
     store_settings settings = scratch_settings(d->path);
     trial_error err = TRIAL_ERROR_NONE;
@@ -29,12 +29,12 @@ int desk_setup(void **state)
                                    .event_depth = TRIAL_EVENT_DEPTH_DEFAULT };
     d->now_ns = 1700000000 * TRIAL_NS_PER_S;
     scratch_make(d->path);
-    open_desk(d);
+    desk_open(d);
     *state = d;
     return 0;
 }
 
-static void close_desk(desk *d)
+void desk_close(desk *d)
 {
     engine_close(d->engine);
     store_close(d->store);
@@ -45,7 +45,7 @@ int desk_teardown(void **state)
     desk *d = *state;
 
     json_decref(d->answer);
-    close_desk(d);
+    desk_close(d);
     scratch_remove(d->path);
     free(d);
     return 0;
@@ -53,8 +53,8 @@ int desk_teardown(void **state)
 
 void desk_reopen(desk *d)
 {
-    close_desk(d);
-    open_desk(d);
+    desk_close(d);
+    desk_open(d);
 }
 
 void desk_crash(desk *d)
@@ -63,10 +63,10 @@ void desk_crash(desk *d)
 
     scratch_make(copy);
     scratch_copy(d->path, copy);
-    close_desk(d);
+    desk_close(d);
     scratch_remove(d->path);
     memcpy(d->path, copy, sizeof copy);
-    open_desk(d);
+    desk_open(d);
 }
 
 json_t *desk_json(const char *text)

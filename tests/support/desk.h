@@ -24,6 +24,10 @@ typedef struct desk {
 int desk_setup(void **state);
 int desk_teardown(void **state);
 
+/** Close the store, or open it. */
+void desk_close(desk *d);
+void desk_open(desk *d);
+
 /** Close the store and open it again; or open a copy of it as it lies on disk now, as after a
  * crash. */
 void desk_reopen(desk *d);

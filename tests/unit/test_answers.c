@@ -193,6 +193,71 @@ static void test_verify_reads_the_log_again(void **state)
     json_decref(earlier);
 }
 
+/* Flip one bit of every place in LMDB's file where these bytes stand, while nobody has it open. */
+static size_t damage(desk *d, const char *words)
+{
+    char path[SCRATCH_PATH_BYTES];
+    size_t size = strlen(words);
+    size_t found = 0;
+    struct stat facts;
+    uint8_t *bytes;
+    FILE *file;
+
+    scratch_join(path, d->path, "lmdb/data.mdb");
+    file = fopen(path, "r+b");
+    assert_non_null(file);
+    assert_int_equal(fstat(fileno(file), &facts), 0);
+    bytes = malloc((size_t)facts.st_size);
+    assert_int_equal(fread(bytes, 1, (size_t)facts.st_size, file), facts.st_size);
+    for (size_t at = 0; at + size <= (size_t)facts.st_size; at++) {
+        if (memcmp(bytes + at, words, size) == 0) {
+            bytes[at] ^= 1;
+            found++;
+        }
+    }
+    rewind(file);
+    assert_int_equal(fwrite(bytes, 1, (size_t)facts.st_size, file), facts.st_size);
+    assert_int_equal(fclose(file), 0);
+    free(bytes);
+    return found;
+}
+
+static void assert_storage(desk *d)
+{
+    assert_true(d->is_error);
+    assert_string_equal(json_string_value(json_object_get(d->answer, "code")), "storage");
+}
+
+/* The title stands in the record at position 149 and in the state of its trial. */
+static void test_damage_is_named_and_never_answered_with(void **state)
+{
+    desk *d = *state;
+
+    desk_import(d, 0, 400, 400);
+    desk_close(d);
+    assert_true(damage(d, "Sygeplejeklinik uden for") >= 2);
+    desk_open(d);
+    assert_int_equal(number(desk_verify(d, "{}"), "bad"), 149);
+    (void)desk_read(d, "{'from':149,'limit':1}");
+    assert_storage(d);
+    (void)desk_read(d, "{'subject':'trial/ff2-018'}");
+    assert_storage(d);
+    (void)desk_read(d, "{'programme':'ff2'}");
+    assert_storage(d);
+    (void)desk_read(d, "{'programme':'ff2','backwards':true}");
+    assert_storage(d);
+    (void)desk_query(d, "{'view':'trial','key':'ff2-018'}");
+    assert_storage(d);
+    (void)desk_query(d, "{'view':'trial'}");
+    assert_storage(d);
+    (void)desk_query(d, "{'view':'trial','known_at':400}");
+    assert_storage(d);
+    (void)desk_query(d, "{'view':'funnel','where':{'programme':'ff2'},'as_of':'2017-01-01'}");
+    assert_storage(d);
+    assert_false((desk_read(d, "{'from':150}"), d->is_error));
+    assert_false((desk_query(d, "{'view':'trial','key':'ff2-019'}"), d->is_error));
+}
+
 static void test_the_answer_stays_under_its_limit(void **state)
 {
     const answers_settings settings = { 8192 };
@@ -220,6 +285,7 @@ int main(void)
         TEST(test_a_bad_parameter_is_named),
         TEST(test_every_way_to_a_moment_leads_to_the_same_rows),
         TEST(test_verify_reads_the_log_again),
+        TEST(test_damage_is_named_and_never_answered_with),
         TEST(test_the_answer_stays_under_its_limit),
     };
 
