@@ -84,6 +84,42 @@ static void test_a_long_status_is_cut_and_not_refused(void **state)
     close_manager(fd, directory);
 }
 
+static void test_a_manager_that_does_not_read_holds_nobody_up(void **state)
+{
+    char directory[] = "/tmp/triald-host-XXXXXX";
+    int fd = open_manager(directory);
+
+    (void)state;
+    for (int i = 0; i < 10000; i++) { /* far more than its socket takes */
+        host_notify_alive();
+        host_notify_status("at %d", i);
+    }
+    assert_notice(fd, "WATCHDOG=1");
+    assert_notice(fd, "STATUS=at 0");
+    close_manager(fd, directory);
+}
+
+static void test_an_abstract_name_is_told_too(void **state)
+{
+    static const char name[] = "triald-host-test";
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+    char path[64];
+
+    (void)state;
+    (void)snprintf(path, sizeof path, "@%s-%d", name, (int)getpid());
+    memcpy(address.sun_path + 1, path + 1, strlen(path) - 1);
+    assert_int_equal(bind(fd,
+                          (struct sockaddr *)&address,
+                          (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path))),
+                     0);
+    assert_int_equal(setenv("NOTIFY_SOCKET", path, 1), 0);
+    host_notify_alive();
+    assert_notice(fd, "WATCHDOG=1");
+    (void)unsetenv("NOTIFY_SOCKET");
+    (void)close(fd);
+}
+
 static void test_without_a_manager_notices_are_nothing(void **state)
 {
     (void)state;
@@ -297,6 +333,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_manager_hears_each_notice),
         cmocka_unit_test(test_a_long_status_is_cut_and_not_refused),
+        cmocka_unit_test(test_a_manager_that_does_not_read_holds_nobody_up),
+        cmocka_unit_test(test_an_abstract_name_is_told_too),
         cmocka_unit_test(test_without_a_manager_notices_are_nothing),
         cmocka_unit_test(test_the_watchdog_is_ours_only_where_it_names_us),
         cmocka_unit_test(test_the_clocks_count_in_their_units),
