@@ -215,10 +215,14 @@ void answers_query(store *s,
     views_question question;
     moment_choice choice = { 0 };
     uint64_t committed = 0;
+    uint64_t position = 0;
     trial_code code = choose_query(request, today, &arena, &question, &choice, &err);
 
     if (code == TRIAL_OK) {
         code = store_read_begin(s, &read, &committed, &err);
+    }
+    if (code == TRIAL_OK) {
+        code = moment_last(read, committed, &choice, &position, &err);
     }
     if (code == TRIAL_OK) {
         views_source source;
@@ -230,10 +234,6 @@ void answers_query(store *s,
     if (code != TRIAL_OK) {
         proto_put_error(answer, msgid, &err);
     } else {
-        uint64_t position = choice.known_position != 0 && choice.known_position < committed
-                                ? choice.known_position
-                                : committed;
-
         put_answer(answer,
                    msgid,
                    &question,

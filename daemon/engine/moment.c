@@ -44,6 +44,45 @@ bool moment_takes(const moment_choice *choice, const proto_record *record)
            (choice->known_position == 0 || record->position <= choice->known_position);
 }
 
+/* Ingest times never decrease along the log, so halving finds the last one not behind the choice.
+ */
+trial_code moment_last(store_read *read,
+                       uint64_t committed,
+                       const moment_choice *choice,
+                       uint64_t *ret_last,
+                       trial_error *err)
+{
+    uint64_t known = 0; /* known then, as far as looked */
+    uint64_t end = committed;
+
+    if (choice->known_position != 0 && choice->known_position < end) {
+        end = choice->known_position;
+    }
+    if (choice->known_at == TRIAL_INSTANT_NONE) {
+        known = end;
+    }
+    while (known < end) {
+        uint64_t middle = known + (end - known + 1) / 2;
+        trial_bytes bytes = { 0 };
+        proto_record record;
+        trial_code code = store_read_record(read, middle, &bytes, err);
+
+        if (code == TRIAL_OK) {
+            code = proto_record_read(bytes, &record, err);
+        }
+        if (code != TRIAL_OK) {
+            return code;
+        }
+        if (record.ingest <= choice->known_at) {
+            known = middle;
+        } else {
+            end = middle - 1;
+        }
+    }
+    *ret_last = known;
+    return TRIAL_OK;
+}
+
 static trial_code
 read_moment(trial_text text, const char *field, trial_instant *ret_instant, trial_error *err)
 {

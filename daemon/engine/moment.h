@@ -25,6 +25,16 @@ TRIAL_MUST_USE trial_code moment_choose(trial_text as_of,
 /** Does the choice leave nothing out? Then the tables of now answer. */
 bool moment_is_now(const moment_choice *choice);
 
+/**
+ * The last position of a log of `committed` events that the choice may rest on: the last one known
+ * then, or the end of the log where only `as_of` chooses. 0: nothing was known.
+ */
+TRIAL_MUST_USE trial_code moment_last(store_read *read,
+                                      uint64_t committed,
+                                      const moment_choice *choice,
+                                      uint64_t *ret_last,
+                                      trial_error *err);
+
 /** Is the record among the chosen? */
 bool moment_takes(const moment_choice *choice, const proto_record *record);
 

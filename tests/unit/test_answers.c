@@ -161,6 +161,28 @@ static void test_every_way_to_a_moment_leads_to_the_same_rows(void **state)
                 "{'view':'trial','key':'trial/ff2-018','known_at':1866}");
 }
 
+/* The desk's clock goes on by a second a turn: 40 requests of 10 events, each at a time of its own.
+ */
+static void test_an_answer_says_what_it_rests_on(void **state)
+{
+    desk *d = *state;
+
+    desk_import(d, 0, 400, 10);
+    assert_int_equal(number(desk_query(d, "{'view':'funnel'}"), "position"), 400);
+    assert_int_equal(number(desk_query(d, "{'view':'funnel','as_of':'2016-12-31'}"), "position"),
+                     400);
+    assert_int_equal(number(desk_query(d, "{'view':'funnel','known_at':123}"), "position"), 123);
+    assert_int_equal(number(desk_query(d, "{'view':'funnel','known_at':999}"), "position"), 400);
+    (void)desk_query(d, "{'view':'funnel','known_at':'2023-11-14T22:13:20Z'}");
+    assert_int_equal(number(d->answer, "position"), 10);
+    (void)desk_query(d, "{'view':'funnel','known_at':'2023-11-14T22:13:27.5Z'}");
+    assert_int_equal(number(d->answer, "position"), 80);
+    (void)desk_query(d, "{'view':'funnel','known_at':'2023-11-14T22:13:19Z'}");
+    assert_int_equal(number(d->answer, "position"), 0);
+    (void)desk_query(d, "{'view':'funnel','known_at':'2024-01-01'}");
+    assert_int_equal(number(d->answer, "position"), 400);
+}
+
 static void test_verify_reads_the_log_again(void **state)
 {
     desk *d = *state;
@@ -284,6 +306,7 @@ int main(void)
         TEST(test_pages_hold_every_event_once_and_in_order),
         TEST(test_a_bad_parameter_is_named),
         TEST(test_every_way_to_a_moment_leads_to_the_same_rows),
+        TEST(test_an_answer_says_what_it_rests_on),
         TEST(test_verify_reads_the_log_again),
         TEST(test_damage_is_named_and_never_answered_with),
         TEST(test_the_answer_stays_under_its_limit),
