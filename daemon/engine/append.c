@@ -395,11 +395,10 @@ decide(engine *e, const struct trial_request_append *request, intake *in, trial_
 }
 
 /* The result, its keys in byte order: duplicates, first, last, positions, revisions, warnings. */
-static void put_result(const engine *e, uint32_t msgid, const intake *in, pack_writer *answer)
+static void put_result(uint32_t msgid, const intake *in, pack_writer *answer)
 {
     trial_arena scratch = { 0 };
 
-    (void)e;
     proto_put_result(answer, msgid);
     pack_put_map(answer, 6);
     pack_put_word(answer, "duplicates");
@@ -484,7 +483,7 @@ trial_code engine_append(engine *e,
         proto_put_error(answer, msgid, &why);
         code = TRIAL_OK;
     } else {
-        put_result(e, msgid, &in, answer);
+        put_result(msgid, &in, answer);
     }
     trial_arena_reset(&e->request);
     return code;
