@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #define MIB 1048576.0
+#define LOOK_EVERY_MS 200 /* how often a long request is asked how far it is */
 
 static void print_json(const trial_value *value)
 {
@@ -84,7 +85,64 @@ int ctl_status(ctl_command *ctl)
     return CTL_EXIT_DONE;
 }
 
-/* Send a request whose answer takes long, and show meanwhile that it goes on. */
+/* A request whose answer takes long, and the questions asked meanwhile about how far it is. */
+struct long_call {
+    ctl_command *ctl;
+    const char *method;
+    uint32_t msgid;        /* of the request */
+    uint32_t status_msgid; /* of the question under way, 0: none */
+    ctl_progress progress;
+};
+
+/* Ask how far it is, once at a time and only where somebody looks. */
+static trial_code ask_how_far(struct long_call *call, trial_error *err)
+{
+    if (!call->progress.is_shown || call->status_msgid != 0) {
+        return TRIAL_OK;
+    }
+    return trial_client_send(call->ctl->client, "status", NULL, &call->status_msgid, err);
+}
+
+static void show_how_far(struct long_call *call, const trial_value *status)
+{
+    const trial_value *work = trial_value_get(status, "work");
+    uint64_t done = (uint64_t)trial_value_get_integer(work, "done");
+    uint64_t total = (uint64_t)trial_value_get_integer(work, "total");
+
+    call->status_msgid = 0;
+    ctl_progress_show(&call->progress, call->method, done, total, done);
+}
+
+/* Wait for the answer until `until_ms`; ret_message is it. */
+static trial_code
+wait_long(struct long_call *call, int64_t until_ms, trial_message *ret_message, trial_error *err)
+{
+    trial_code code = TRIAL_OK;
+
+    while (code == TRIAL_OK) {
+        int64_t left_ms = until_ms - ctl_now_ms();
+
+        code = trial_client_receive(call->ctl->client,
+                                    left_ms < LOOK_EVERY_MS ? 0 : LOOK_EVERY_MS,
+                                    true,
+                                    &call->ctl->arena,
+                                    ret_message,
+                                    err);
+        if (code == TRIAL_BUSY && left_ms > 0) {
+            code = ask_how_far(call, err);
+        } else if (code == TRIAL_OK && !ret_message->is_notification) {
+            if (ret_message->msgid == call->msgid) {
+                break;
+            }
+            if (ret_message->msgid == call->status_msgid) {
+                show_how_far(call, ret_message->value);
+            }
+        }
+    }
+    return code;
+}
+
+/* Send a request whose answer takes long, and show meanwhile how far it is. */
 static trial_code call_long(ctl_command *ctl,
                             const char *method,
                             const trial_value *params,
@@ -93,29 +151,18 @@ static trial_code call_long(ctl_command *ctl,
 {
     int64_t given_ms = ctl->timeout_ms == 0 ? CTL_TIMEOUT_MS_LONG : ctl->timeout_ms;
     int64_t begun_ms = ctl_now_ms();
-    ctl_progress progress;
-    uint32_t msgid = 0;
+    struct long_call call = { .ctl = ctl, .method = method };
     trial_message message = { 0 };
     trial_code code = ctl_connect(ctl, err);
 
-    ctl_progress_begin(ctl, &progress);
+    ctl_progress_begin(ctl, &call.progress);
     if (code == TRIAL_OK) {
-        code = trial_client_send(ctl->client, method, params, &msgid, err);
+        code = trial_client_send(ctl->client, method, params, &call.msgid, err);
     }
-    while (code == TRIAL_OK) {
-        int64_t left_ms = begun_ms + given_ms - ctl_now_ms();
-
-        code = trial_client_receive(
-            ctl->client, left_ms < 200 ? 0 : 200, true, &ctl->arena, &message, err);
-        if (code == TRIAL_OK && !message.is_notification && message.msgid == msgid) {
-            break;
-        }
-        if (code == TRIAL_BUSY && left_ms > 0) {
-            ctl_progress_show(&progress, method, 0, 0, (uint64_t)(ctl_now_ms() - begun_ms) / 1000);
-            code = TRIAL_OK;
-        }
+    if (code == TRIAL_OK) {
+        code = wait_long(&call, begun_ms + given_ms, &message, err);
     }
-    ctl_progress_clear(&progress);
+    ctl_progress_clear(&call.progress);
     if (code == TRIAL_OK && message.error.code != TRIAL_OK) {
         *err = message.error;
         return err->code;
