@@ -4,7 +4,6 @@
 
 #include "host.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 typedef trial_code handler(loop *l,
@@ -309,12 +308,10 @@ static void put_work(loop *l)
 static void answer_status(loop *l, uint32_t msgid)
 {
     uint8_t root[TRIAL_HASH_BYTES];
-    char hex[TRIAL_HASH_BYTES * 2 + 1];
+    char hex[PROTO_HASH_TEXT_BYTES];
 
     engine_root(l->engine, root);
-    for (size_t i = 0; i < TRIAL_HASH_BYTES; i++) {
-        (void)snprintf(hex + i * 2, 3, "%02x", root[i]);
-    }
+    proto_hash_write(root, hex);
     proto_put_result(&l->out, msgid);
     pack_put_map(&l->out, 10);
     pack_put_word(&l->out, "head");

@@ -105,7 +105,10 @@ typedef struct proto_tree {
 
 void proto_tree_add(proto_tree *tree, const uint8_t *leaf);
 void proto_tree_root(const proto_tree *tree,
-                     uint8_t *ret_root);                    /* of the empty tree: SHA-256("") */
+                     uint8_t *ret_root); /* of the empty tree: SHA-256("") */
+#define PROTO_HASH_TEXT_BYTES (TRIAL_HASH_BYTES * 2 + 1)
+/** Write a hash in lower-case hex with its NUL; `ret_text` holds PROTO_HASH_TEXT_BYTES. */
+void proto_hash_write(const uint8_t *hash, char *ret_text);
 void proto_hash(trial_bytes bytes, uint8_t *ret_hash);      /* SHA-256 */
 void proto_hash_leaf(trial_bytes entry, uint8_t *ret_hash); /* SHA-256(0 || entry) */
 

@@ -110,3 +110,14 @@ void proto_tree_root(const proto_tree *tree, uint8_t *ret_root)
     }
     memcpy(ret_root, hash, sizeof hash);
 }
+
+void proto_hash_write(const uint8_t *hash, char *ret_text)
+{
+    static const char digits[] = "0123456789abcdef";
+
+    for (size_t i = 0; i < TRIAL_HASH_BYTES; i++) {
+        ret_text[i * 2] = digits[hash[i] >> 4];
+        ret_text[i * 2 + 1] = digits[hash[i] & 0x0f];
+    }
+    ret_text[PROTO_HASH_TEXT_BYTES - 1] = '\0';
+}

@@ -1,8 +1,6 @@
 /* verify.c - the whole log read again: for an auditor, and into fresh states for a rebuild. */
 #include "answers.h"
 
-#include <stdio.h>
-
 #define RECORDS_PER_SNAPSHOT 10000u
 
 /* A walk over the log from its beginning, in slices, each with its own snapshot. */
@@ -114,11 +112,9 @@ static void check_all(struct reading *reading)
 
 static bool hex_is(const uint8_t *hash, trial_text hex)
 {
-    char text[TRIAL_HASH_BYTES * 2 + 1];
+    char text[PROTO_HASH_TEXT_BYTES];
 
-    for (size_t i = 0; i < TRIAL_HASH_BYTES; i++) {
-        (void)snprintf(text + i * 2, 3, "%02x", hash[i]);
-    }
+    proto_hash_write(hash, text);
     return trial_text_is(hex, text);
 }
 
@@ -148,7 +144,7 @@ static void put_verdict(const struct reading *reading,
                         pack_writer *answer)
 {
     uint8_t root[TRIAL_HASH_BYTES];
-    char hex[TRIAL_HASH_BYTES * 2 + 1];
+    char hex[PROTO_HASH_TEXT_BYTES];
     bool is_same = true;
 
     if (request->size.is_set) {
@@ -156,9 +152,7 @@ static void put_verdict(const struct reading *reading,
                   hex_is(reading->earlier_root, request->root);
     }
     proto_tree_root(&reading->tree, root);
-    for (size_t i = 0; i < TRIAL_HASH_BYTES; i++) {
-        (void)snprintf(hex + i * 2, 3, "%02x", root[i]);
-    }
+    proto_hash_write(root, hex);
     proto_put_result(answer, msgid);
     pack_put_map(answer, 4);
     pack_put_word(answer, "bad");
