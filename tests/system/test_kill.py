@@ -9,6 +9,7 @@ import random
 import unittest
 
 import harness
+import oracle
 
 ROUNDS = int(os.environ.get("TRIAL_ROUNDS") or 10)
 KILLS_OF_A_STORE_MAX = 3
@@ -35,7 +36,7 @@ class Kill(unittest.TestCase):
             start += size
         return cut
 
-    def import_and_kill(self, daemon, kept):
+    def import_and_kill(self, daemon, kept, ledger):
         """Import from the beginning and kill in the midst of it; {id: position} of what was
         acknowledged."""
         acknowledged = dict(kept)
@@ -45,11 +46,13 @@ class Kill(unittest.TestCase):
         peer = daemon.peer()
         sent, answered = [], 0
         for request in requests[:kill_after]:
+            ledger.sent(request)
             sent.append((request, peer.send("append", {"events": request})))
             while len(sent) - answered > window:
                 self.note_answer(peer, sent[answered], acknowledged)
                 answered += 1
         for request in requests[kill_after:kill_after + window]:
+            ledger.sent(request)
             peer.send("append", {"events": request})
         daemon.kill()
         while peer.socket.poll(0):
@@ -111,9 +114,9 @@ class Kill(unittest.TestCase):
         while kills < ROUNDS:
             daemon = harness.Daemon().start()
             try:
-                acknowledged, log = {}, []
+                acknowledged, log, ledger = {}, [], oracle.Ledger()
                 for _ in range(self.random.randint(1, KILLS_OF_A_STORE_MAX)):
-                    acknowledged = self.import_and_kill(daemon, acknowledged)
+                    acknowledged = self.import_and_kill(daemon, acknowledged, ledger)
                     kills += 1
                     daemon.start()
                     with daemon.peer() as peer:
@@ -122,6 +125,10 @@ class Kill(unittest.TestCase):
                     acknowledged = {e["id"]: e["position"] for e in log}
                 self.complete(daemon, len(log))
                 daemon.stop()
+                for event in log:
+                    ledger.acknowledged([event], [event["position"]])
+                ledger.sent(self.events)
+                ledger.judge(daemon.store)
             finally:
                 daemon.close()
         print(f"{kills} kills", flush=True)
