@@ -42,6 +42,14 @@ static void grow(pack_writer *writer, size_t more)
     writer->room = room;
 }
 
+char *pack_writer_room(pack_writer *writer, size_t size)
+{
+    if (size > writer->room - writer->size) {
+        grow(writer, size);
+    }
+    return writer->data + writer->size;
+}
+
 /* msgpack-c's way out; it never fails, for memory never does. */
 static int append(void *data, const char *bytes, size_t size)
 {

@@ -2,6 +2,7 @@
 #include "fold.h"
 
 #include "history.h"
+#include "row.h"
 
 trial_text fold_state_id(const trial_event *event)
 {
@@ -26,12 +27,11 @@ trial_code fold_load(const fold_rows *rows,
         return TRIAL_OK;
     }
     bytes = trial_arena_bytes(arena, bytes);
-    code = pack_shape(bytes, trial_state_shape(kind), "", false, arena, &ret_state->as, err);
+    code = proto_row_read(bytes, trial_state_shape(kind), arena, &ret_state->as, err);
     if (code != TRIAL_OK) {
         (void)trial_fail_while(err, "reading the state of '%.*s'", TRIAL_TEXT_ARGS(id));
-        err->code = TRIAL_STORAGE; /* our own bytes: damage, not somebody's mistake */
     }
-    return code == TRIAL_OK ? TRIAL_OK : TRIAL_STORAGE;
+    return code;
 }
 
 trial_code fold_save(const fold_rows *rows, const trial_state *state, trial_error *err)
@@ -39,7 +39,7 @@ trial_code fold_save(const fold_rows *rows, const trial_state *state, trial_erro
     pack_writer writer = { 0 };
     trial_code code;
 
-    pack_put_shape(&writer, trial_state_shape(state->kind), &state->as);
+    proto_row_write(&writer, trial_state_shape(state->kind), &state->as);
     code = rows->put(rows->context, state, pack_written(&writer), err);
     pack_writer_done(&writer);
     return code;

@@ -3,6 +3,7 @@
 #include "world.h"
 
 #include "record.h"
+#include "row.h"
 #include "rules.h"
 
 #include <setjmp.h>
@@ -342,11 +343,11 @@ static void keep_state(struct moment *moment, trial_state *state)
     pack_writer writer = { 0 };
     trial_bytes bytes;
 
-    pack_put_shape(&writer, shape, &state->as);
+    proto_row_write(&writer, shape, &state->as);
     bytes = trial_arena_bytes(&moment->arena, pack_written(&writer));
     pack_writer_done(&writer);
     trial_state_clear(state, state->kind, trial_arena_text(&moment->arena, state->id));
-    if (pack_shape(bytes, shape, "", false, &moment->arena, &state->as, &err) != TRIAL_OK) {
+    if (proto_row_read(bytes, shape, &moment->arena, &state->as, &err) != TRIAL_OK) {
         fail_msg("%s", err.text);
     }
 }

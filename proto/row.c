@@ -1,0 +1,502 @@
+/* row.c - see row.h. */
+#include "row.h"
+
+#include "token.h"
+#include "trial/state.h"
+
+#include <endian.h>
+
+#define ROW_DEPTH_MAX 8u     /* structs in structs: a state, its lists, their maps, and room */
+#define NUMBER_BYTES_MAX 10u /* of a LEB128 of 64 bits */
+
+/* A struct, or one after the other of a list of them. */
+struct level {
+    const trial_shape *shape;
+    char *at;
+    uint64_t set; /* a bit a field */
+    uint32_t next;
+    uint32_t items_left; /* of the list, behind this one */
+};
+
+static uint32_t bitmap_bytes(const trial_shape *shape)
+{
+    return (shape->count + 7) / 8;
+}
+
+static uint8_t *room(pack_writer *writer, size_t size)
+{
+    return (uint8_t *)pack_writer_room(writer, size);
+}
+
+static void put_bytes(pack_writer *writer, const void *bytes, size_t size)
+{
+    if (size > 0) {
+        memcpy(room(writer, size), bytes, size);
+        writer->size += size;
+    }
+}
+
+static void put_number(pack_writer *writer, uint64_t number)
+{
+    uint8_t *at = room(writer, NUMBER_BYTES_MAX);
+    size_t size = 0;
+
+    while (number >= 0x80) {
+        at[size++] = (uint8_t)(number | 0x80);
+        number >>= 7;
+    }
+    at[size++] = (uint8_t)number;
+    writer->size += size;
+}
+
+static void put_span(pack_writer *writer, const void *bytes, size_t size)
+{
+    put_number(writer, size);
+    put_bytes(writer, bytes, size);
+}
+
+static void put_texts(pack_writer *writer, const char *at)
+{
+    trial_texts texts;
+
+    memcpy(&texts, at, sizeof texts);
+    put_number(writer, texts.count);
+    for (uint32_t i = 0; i < texts.count; i++) {
+        put_span(writer, texts.items[i].at, texts.items[i].size);
+    }
+}
+
+static void put_64(pack_writer *writer, uint64_t number)
+{
+    number = htole64(number);
+    put_bytes(writer, &number, sizeof number);
+}
+
+static uint64_t folded(int64_t number)
+{
+    return ((uint64_t)number << 1) ^ (uint64_t)(number >> 63);
+}
+
+static int64_t unfolded(uint64_t number)
+{
+    return (int64_t)(number >> 1) ^ -(int64_t)(number & 1);
+}
+
+/* Write a value that is no struct. */
+static void put_value(pack_writer *writer, const trial_field *field, const char *at)
+{
+    trial_text text;
+    trial_bytes bytes;
+    trial_integer integer;
+    trial_number number;
+    trial_instant instant;
+    trial_date date;
+    uint32_t day;
+
+    switch (field->kind) {
+    case TRIAL_FIELD_TEXT:
+    case TRIAL_FIELD_CODE:
+        memcpy(&text, at, sizeof text);
+        put_span(writer, text.at, text.size);
+        return;
+    case TRIAL_FIELD_ANY:
+    case TRIAL_FIELD_FREE:
+        memcpy(&bytes, at, sizeof bytes);
+        put_span(writer, bytes.data, bytes.size);
+        return;
+    case TRIAL_FIELD_INTEGER:
+        memcpy(&integer, at, sizeof integer);
+        put_number(writer, folded(integer.value));
+        return;
+    case TRIAL_FIELD_NUMBER:
+        memcpy(&number, at, sizeof number);
+        put_bytes(writer, &(uint8_t){ (uint8_t)number.form }, 1);
+        put_64(writer, number.as.unsigned_integer);
+        return;
+    case TRIAL_FIELD_TRUTH:
+    case TRIAL_FIELD_CHOICE:
+        put_bytes(writer, at, 1);
+        return;
+    case TRIAL_FIELD_DATE:
+        memcpy(&date, at, sizeof date);
+        day = htole32((uint32_t)date);
+        put_bytes(writer, &day, sizeof day);
+        return;
+    case TRIAL_FIELD_INSTANT:
+        memcpy(&instant, at, sizeof instant);
+        put_64(writer, (uint64_t)instant);
+        return;
+    case TRIAL_FIELD_TEXTS:
+    case TRIAL_FIELD_CODES:
+        put_texts(writer, at);
+        return;
+    case TRIAL_FIELD_OBJECT:
+    case TRIAL_FIELD_OBJECTS:
+        break;
+    }
+    trial_panic(__FILE__, __LINE__, "a field of no kind");
+}
+
+/* An empty list is an absent one, whatever its row asks for. */
+static bool is_set(const trial_field *field, const char *at)
+{
+    bool is_list = field->kind == TRIAL_FIELD_TEXTS || field->kind == TRIAL_FIELD_CODES ||
+                   field->kind == TRIAL_FIELD_OBJECTS;
+    trial_list list;
+
+    if (!is_list) {
+        return pack_field_is_set(field, at);
+    }
+    memcpy(&list, at, sizeof list);
+    return list.count > 0;
+}
+
+/* Begin a struct: say which of its fields are set. */
+static void begin(pack_writer *writer, struct level *level)
+{
+    uint32_t size = bitmap_bytes(level->shape);
+    uint64_t little;
+
+    level->set = 0;
+    level->next = 0;
+    for (uint32_t i = 0; i < level->shape->count; i++) {
+        const trial_field *field = &level->shape->fields[i];
+
+        level->set |= (uint64_t)is_set(field, level->at + field->offset) << i;
+    }
+    little = htole64(level->set);
+    put_bytes(writer, &little, size);
+}
+
+/* The next field of a level that is set, or NULL. */
+static const trial_field *next_set(struct level *level)
+{
+    uint64_t left = level->next > 63 ? 0 : level->set >> level->next;
+
+    if (left == 0) {
+        return NULL;
+    }
+    level->next += (uint32_t)__builtin_ctzll(left);
+    return &level->shape->fields[level->next++];
+}
+
+/* Enter the struct or list of a field. */
+static void enter(pack_writer *writer, struct level *level, const trial_field *field)
+{
+    const char *at = level->at + field->offset;
+    struct level *inner = level + 1;
+    trial_list list;
+
+    inner->shape = field->shape();
+    inner->items_left = 0;
+    if (field->kind == TRIAL_FIELD_OBJECT) {
+        memcpy(&inner->at, at, sizeof inner->at);
+    } else {
+        memcpy(&list, at, sizeof list);
+        put_number(writer, list.count);
+        inner->at = list.items;
+        inner->items_left = list.count - 1;
+    }
+    begin(writer, inner);
+}
+
+static bool is_struct(const trial_field *field)
+{
+    return field->kind == TRIAL_FIELD_OBJECT || field->kind == TRIAL_FIELD_OBJECTS;
+}
+
+void proto_row_write(pack_writer *writer, const trial_shape *shape, const void *from)
+{
+    struct level levels[ROW_DEPTH_MAX];
+    uint32_t depth = 1;
+
+    levels[0] = (struct level){ .shape = shape, .at = (char *)(uintptr_t)from };
+    begin(writer, &levels[0]);
+    while (depth > 0) {
+        struct level *level = &levels[depth - 1];
+        const trial_field *field = next_set(level);
+
+        if (field == NULL && level->items_left == 0) {
+            depth--;
+        } else if (field == NULL) {
+            level->items_left--;
+            level->at += level->shape->size;
+            begin(writer, level);
+        } else if (is_struct(field)) {
+            TRIAL_ASSERT(depth < ROW_DEPTH_MAX);
+            enter(writer, level, field);
+            depth++;
+        } else {
+            put_value(writer, field, level->at + field->offset);
+        }
+    }
+}
+
+/* What is left to be read; once cut short it stays so. */
+struct source {
+    const uint8_t *at;
+    const uint8_t *end;
+    trial_arena *arena;
+    bool has_failed;
+};
+
+static const uint8_t *take(struct source *in, size_t size)
+{
+    const uint8_t *taken = in->at;
+
+    if (size > (size_t)(in->end - in->at)) {
+        in->has_failed = true;
+        return NULL;
+    }
+    in->at += size;
+    return taken;
+}
+
+static uint64_t take_number(struct source *in)
+{
+    uint64_t number = 0;
+
+    for (uint32_t shift = 0; shift < 64; shift += 7) {
+        uint8_t byte;
+
+        if (in->at == in->end) {
+            break;
+        }
+        byte = *in->at++;
+        number |= (uint64_t)(byte & 0x7f) << shift;
+        if (byte < 0x80) {
+            return number;
+        }
+    }
+    in->has_failed = true;
+    return 0;
+}
+
+/* How many items or bytes follow: each takes a byte at least, so no length asks for too much. */
+static uint32_t take_count(struct source *in)
+{
+    uint64_t count = take_number(in);
+
+    if (count > (uint64_t)(in->end - in->at)) {
+        in->has_failed = true;
+        return 0;
+    }
+    return (uint32_t)count;
+}
+
+static uint64_t take_64(struct source *in)
+{
+    const uint8_t *at = take(in, sizeof(uint64_t));
+    uint64_t number = 0;
+
+    if (at != NULL) {
+        memcpy(&number, at, sizeof number);
+    }
+    return le64toh(number);
+}
+
+static trial_text take_text(struct source *in)
+{
+    uint32_t size = take_count(in);
+
+    return (trial_text){ (const char *)take(in, size), size };
+}
+
+static void take_texts(struct source *in, char *into)
+{
+    trial_texts texts = { .count = take_count(in) };
+
+    if (texts.count > 0) {
+        texts.items = trial_arena_take(in->arena, texts.count * sizeof *texts.items);
+    }
+    for (uint32_t i = 0; i < texts.count && !in->has_failed; i++) {
+        texts.items[i] = take_text(in);
+    }
+    memcpy(into, &texts, sizeof texts);
+}
+
+static void take_byte(struct source *in, char *into)
+{
+    const uint8_t *at = take(in, 1);
+
+    if (at != NULL) {
+        memcpy(into, at, 1);
+    }
+}
+
+static void take_form(struct source *in, char *into)
+{
+    const uint8_t *form = take(in, 1);
+    trial_number number = { 0 };
+
+    number.as.unsigned_integer = take_64(in);
+    if (form == NULL || *form == TRIAL_NUMBER_ABSENT || *form > TRIAL_NUMBER_FLOAT) {
+        in->has_failed = true;
+        return;
+    }
+    number.form = (trial_number_form)*form;
+    memcpy(into, &number, sizeof number);
+}
+
+static void take_date(struct source *in, char *into)
+{
+    const uint8_t *at = take(in, sizeof(uint32_t));
+    uint32_t day = 0;
+    trial_date date;
+
+    if (at != NULL) {
+        memcpy(&day, at, sizeof day);
+    }
+    date = (trial_date)le32toh(day);
+    memcpy(into, &date, sizeof date);
+}
+
+static void take_choice(struct source *in, const trial_field *field, char *into)
+{
+    take_byte(in, into);
+    if (*(const trial_choice *)into > field->choices->count) {
+        in->has_failed = true;
+    }
+}
+
+/* Read a value that is no struct. */
+static void take_value(struct source *in, const trial_field *field, char *into)
+{
+    trial_text text;
+    trial_bytes bytes;
+    trial_integer integer = { .is_set = true };
+    trial_truth truth = { .is_set = true };
+    trial_instant instant;
+    char byte = 0;
+
+    switch (field->kind) {
+    case TRIAL_FIELD_TEXT:
+    case TRIAL_FIELD_CODE:
+        text = take_text(in);
+        memcpy(into, &text, sizeof text);
+        return;
+    case TRIAL_FIELD_ANY:
+    case TRIAL_FIELD_FREE:
+        text = take_text(in);
+        bytes = (trial_bytes){ (const uint8_t *)text.at, text.size };
+        memcpy(into, &bytes, sizeof bytes);
+        return;
+    case TRIAL_FIELD_INTEGER:
+        integer.value = unfolded(take_number(in));
+        memcpy(into, &integer, sizeof integer);
+        return;
+    case TRIAL_FIELD_NUMBER:
+        take_form(in, into);
+        return;
+    case TRIAL_FIELD_TRUTH:
+        take_byte(in, &byte);
+        truth.value = byte != 0;
+        memcpy(into, &truth, sizeof truth);
+        return;
+    case TRIAL_FIELD_CHOICE:
+        take_choice(in, field, into);
+        return;
+    case TRIAL_FIELD_DATE:
+        take_date(in, into);
+        return;
+    case TRIAL_FIELD_INSTANT:
+        instant = (trial_instant)take_64(in);
+        memcpy(into, &instant, sizeof instant);
+        return;
+    case TRIAL_FIELD_TEXTS:
+    case TRIAL_FIELD_CODES:
+        take_texts(in, into);
+        return;
+    case TRIAL_FIELD_OBJECT:
+    case TRIAL_FIELD_OBJECTS:
+        break;
+    }
+    trial_panic(__FILE__, __LINE__, "a field of no kind");
+}
+
+/* Begin a struct: clear it, and read which of its fields are set. */
+static void begin_read(struct source *in, struct level *level)
+{
+    uint32_t size = bitmap_bytes(level->shape);
+    const uint8_t *bitmap = take(in, size);
+    uint64_t little = 0;
+
+    trial_shape_clear(level->shape, level->at);
+    if (bitmap != NULL) {
+        memcpy(&little, bitmap, size);
+    }
+    level->set = le64toh(little);
+    level->next = 0;
+    if (level->shape->count < 64 && level->set >> level->shape->count != 0) {
+        in->has_failed = true;
+        level->set = 0;
+    }
+}
+
+static void enter_read(struct source *in, struct level *level, const trial_field *field)
+{
+    char *into = level->at + field->offset;
+    struct level *inner = level + 1;
+    trial_list list = { .count = 1 };
+
+    *inner = (struct level){ .shape = field->shape() };
+    if (field->kind == TRIAL_FIELD_OBJECTS) {
+        list.count = take_count(in);
+    }
+    if (list.count == 0) { /* an empty list is never written */
+        in->has_failed = true;
+        return;
+    }
+    list.items = trial_arena_take(in->arena, (size_t)list.count * inner->shape->size);
+    inner->at = list.items;
+    inner->items_left = list.count - 1;
+    if (field->kind == TRIAL_FIELD_OBJECTS) {
+        memcpy(into, &list, sizeof list);
+    } else {
+        memcpy(into, &list.items, sizeof list.items);
+    }
+    begin_read(in, inner);
+}
+
+static void read_struct(struct source *in, const trial_shape *shape, void *into)
+{
+    struct level levels[ROW_DEPTH_MAX];
+    uint32_t depth = 1;
+
+    levels[0] = (struct level){ .shape = shape, .at = into };
+    begin_read(in, &levels[0]);
+    while (depth > 0 && !in->has_failed) {
+        struct level *level = &levels[depth - 1];
+        const trial_field *field = next_set(level);
+
+        if (field == NULL && level->items_left == 0) {
+            depth--;
+        } else if (field == NULL) {
+            level->items_left--;
+            level->at += level->shape->size;
+            begin_read(in, level);
+        } else if (is_struct(field)) {
+            TRIAL_ASSERT(depth < ROW_DEPTH_MAX);
+            enter_read(in, level, field);
+            depth++;
+        } else {
+            take_value(in, field, level->at + field->offset);
+        }
+    }
+}
+
+trial_code proto_row_read(trial_bytes bytes,
+                          const trial_shape *shape,
+                          trial_arena *arena,
+                          void *ret_struct,
+                          trial_error *err)
+{
+    struct source in = { bytes.data, bytes.data + bytes.size, arena, false };
+
+    TRIAL_ASSERT(bytes.data != NULL);
+    read_struct(&in, shape, ret_struct);
+    if (in.has_failed || in.at != in.end) {
+        return trial_fail(err, TRIAL_STORAGE, "a row is no %s", shape->name);
+    }
+    return TRIAL_OK;
+}
