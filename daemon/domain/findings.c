@@ -7,7 +7,13 @@ typedef struct finder {
     const struct trial_trial *trial;
     trial_date today;
     trial_arena *arena;
-} finder; /* passed on as `in`: the findings are put in it */
+    bool is_told; /* messages are wanted */
+} finder;         /* passed on as `in`: the findings are put in it */
+
+/* The sentence of a finding, if somebody wants to hear it: an append compares what stood out before
+ * with what does now, and seldom tells. */
+#define SAY(in, ...)                                                                               \
+    ((in)->is_told ? trial_arena_print((in)->arena, __VA_ARGS__) : (trial_text){ 0 })
 
 static void
 add(finder *in, trial_rule rule, trial_instant time, trial_integer position, trial_text message)
@@ -76,7 +82,6 @@ static void find_start(finder *in)
 {
     const struct trial_trial *trial = in->trial;
     const struct trial_milestone *started = rules_milestone(trial, TRIAL_CHOICE_step_STARTED);
-    rules_day_text day = rules_day(trial->startedOn);
 
     if (started == NULL) {
         return;
@@ -85,13 +90,13 @@ static void find_start(finder *in)
         add_at(in,
                TRIAL_RULE_NO_BASELINE,
                started,
-               trial_arena_print(in->arena, "started on %s without a baseline", day.text));
+               SAY(in, "started on %s without a baseline", rules_day(trial->startedOn).text));
     }
     if (trial->hadTarget.is_set && !trial->hadTarget.value) {
         add_at(in,
                TRIAL_RULE_NO_TARGET,
                started,
-               trial_arena_print(in->arena, "started on %s without a target", day.text));
+               SAY(in, "started on %s without a target", rules_day(trial->startedOn).text));
     }
 }
 
@@ -111,9 +116,9 @@ static void find_plan(finder *in)
     add_at(in,
            TRIAL_RULE_NO_EVALUATION_PLAN,
            approved,
-           trial_arena_print(in->arena,
-                             "approved on %s, and no evaluation is planned",
-                             rules_day(trial_date_of(approved->time)).text));
+           SAY(in,
+               "approved on %s, and no evaluation is planned",
+               rules_day(trial_date_of(approved->time)).text));
 }
 
 /* The event that made the trial run so long: its end, else its start. */
@@ -140,21 +145,21 @@ static void find_run(finder *in)
         add_at(in,
                TRIAL_RULE_PAST_PLANNED_END,
                by,
-               trial_arena_print(in->arena,
-                                 "%s %s, past its planned end on %s",
-                                 runs,
-                                 rules_day(until).text,
-                                 rules_day(trial->plannedEnd).text));
+               SAY(in,
+                   "%s %s, past its planned end on %s",
+                   runs,
+                   rules_day(until).text,
+                   rules_day(trial->plannedEnd).text));
     }
     if (exempt_until != TRIAL_DATE_NONE && until > exempt_until) {
         add_at(in,
                TRIAL_RULE_PAST_EXEMPTION,
                by,
-               trial_arena_print(in->arena,
-                                 "%s %s, but its last exemption ended on %s",
-                                 runs,
-                                 rules_day(until).text,
-                                 rules_day(exempt_until).text));
+               SAY(in,
+                   "%s %s, but its last exemption ended on %s",
+                   runs,
+                   rules_day(until).text,
+                   rules_day(exempt_until).text));
     }
 }
 
@@ -186,10 +191,10 @@ static void find_overdue(finder *in)
     add_at(in,
            TRIAL_RULE_EVALUATION_OVERDUE,
            completed,
-           trial_arena_print(in->arena,
-                             "completed on %s, and its evaluation was due by %s",
-                             rules_day(trial->completedOn).text,
-                             rules_day(due).text));
+           SAY(in,
+               "completed on %s, and its evaluation was due by %s",
+               rules_day(trial->completedOn).text,
+               rules_day(due).text));
 }
 
 static void find_late(finder *in)
@@ -207,11 +212,11 @@ static void find_late(finder *in)
             TRIAL_RULE_EVALUATED_LATE,
             evaluation->finalAt,
             evaluation->finalPosition,
-            trial_arena_print(in->arena,
-                              "evaluation '%.*s' was due by %s and published on %s",
-                              TRIAL_TEXT_ARGS(evaluation->evaluationId),
-                              rules_day(evaluation->dueBy).text,
-                              rules_day(trial_date_of(evaluation->finalAt)).text));
+            SAY(in,
+                "evaluation '%.*s' was due by %s and published on %s",
+                TRIAL_TEXT_ARGS(evaluation->evaluationId),
+                rules_day(evaluation->dueBy).text,
+                rules_day(trial_date_of(evaluation->finalAt)).text));
     }
 }
 
@@ -226,9 +231,9 @@ static void find_unassessed(finder *in)
     add_at(in,
            TRIAL_RULE_UNASSESSED,
            evaluated,
-           trial_arena_print(in->arena,
-                             "evaluated on %s, and the government has not assessed it",
-                             rules_day(trial_date_of(evaluated->time)).text));
+           SAY(in,
+               "evaluated on %s, and the government has not assessed it",
+               rules_day(trial_date_of(evaluated->time)).text));
 }
 
 /* Breaches are kept in the state as they were noted, in the order of the log. */
@@ -247,9 +252,10 @@ static void find_breaches(finder *in, const trial_state *state)
     }
 }
 
-rules_findings rules_find(const trial_state *state, trial_date today, trial_arena *arena)
+static rules_findings
+find(const trial_state *state, trial_date today, bool is_told, trial_arena *arena)
 {
-    finder in = { .today = today, .arena = arena };
+    finder in = { .today = today, .arena = arena, .is_told = is_told };
 
     find_breaches(&in, state);
     if (state->kind == TRIAL_KIND_TRIAL) {
@@ -262,4 +268,14 @@ rules_findings rules_find(const trial_state *state, trial_date today, trial_aren
         find_unassessed(&in);
     }
     return in.found;
+}
+
+rules_findings rules_find(const trial_state *state, trial_date today, trial_arena *arena)
+{
+    return find(state, today, true, arena);
+}
+
+rules_findings rules_find_quietly(const trial_state *state, trial_date today, trial_arena *arena)
+{
+    return find(state, today, false, arena);
 }

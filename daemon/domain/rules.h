@@ -102,6 +102,9 @@ typedef struct rules_findings {
  */
 rules_findings rules_find(const trial_state *state, trial_date today, trial_arena *arena);
 
+/** The same without the messages of what is no breach: to compare, not to tell. */
+rules_findings rules_find_quietly(const trial_state *state, trial_date today, trial_arena *arena);
+
 /** The last day a trial was or is exempt: the latest validTo, for a revoked exemption the day
  * before it was revoked; NONE without any. */
 trial_date rules_exempt_until(const struct trial_trial *trial);

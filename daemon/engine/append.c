@@ -253,6 +253,16 @@ static bool is_among(rules_findings findings, const rules_finding *wanted)
     return false;
 }
 
+static bool has_more(rules_findings before, rules_findings after)
+{
+    for (uint32_t i = 0; i < after.count; i++) {
+        if (!is_among(before, &after.items[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Warn of what stands out now and did not before, on the day of the event. */
 static void warn(engine *e, intake *in, uint32_t index, rules_findings before, rules_findings after)
 {
@@ -298,13 +308,15 @@ static trial_code judge(engine *e, intake *in, uint32_t index, uint64_t previous
     if (code != TRIAL_OK) {
         return code;
     }
-    before = rules_find(&step->state, day, &e->request);
+    before = rules_find_quietly(&step->state, day, &e->request);
     code = fold_apply(step, err);
     if (code != TRIAL_OK) {
         return code;
     }
-    warn(e, in, index, before, rules_find(&step->state, day, &e->request));
-    return fold_save(&e->rows, &step->state, err);
+    if (has_more(before, rules_find_quietly(&step->state, day, &e->request))) {
+        warn(e, in, index, before, rules_find(&step->state, day, &e->request));
+    }
+    return fold_save(step, err);
 }
 
 /* A salt that nothing else gets; valid until the next call. */

@@ -34,17 +34,6 @@ trial_code fold_load(const fold_rows *rows,
     return code;
 }
 
-trial_code fold_save(const fold_rows *rows, const trial_state *state, trial_error *err)
-{
-    pack_writer writer = { 0 };
-    trial_code code;
-
-    proto_row_write(&writer, trial_state_shape(state->kind), &state->as);
-    code = rows->put(rows->context, state, pack_written(&writer), err);
-    pack_writer_done(&writer);
-    return code;
-}
-
 /* What a rule sees of the world: states by kind and id, NULL where nothing is known. */
 static const trial_state *look_up(void *context, trial_kind kind, trial_text id)
 {
@@ -82,6 +71,9 @@ trial_code fold_begin(fold_step *step,
 
     *step = (fold_step){ .rows = rows, .arena = arena, .event = event, .previous = previous };
     code = fold_load(rows, event->kind, fold_state_id(event), arena, &step->state, err);
+    if (code == TRIAL_OK) {
+        step->links = links_marked(&step->state);
+    }
     if (code == TRIAL_OK && event->type == TRIAL_EVENT_CORRECTION_ISSUED) {
         code = history_find_corrected(rows,
                                       previous,
@@ -121,6 +113,22 @@ trial_code fold_apply(fold_step *step, trial_error *err)
     return history_fold_again(step, err);
 }
 
+trial_code fold_save(const fold_step *step, trial_error *err)
+{
+    const fold_rows *rows = step->rows;
+    const trial_state *state = &step->state;
+    pack_writer writer = { 0 };
+    trial_code code;
+
+    proto_row_write(&writer, trial_state_shape(state->kind), &state->as);
+    code = rows->put(rows->context, state, pack_written(&writer), err);
+    pack_writer_done(&writer);
+    if (code == TRIAL_OK && rows->link != NULL && links_have_changed(&step->links, state)) {
+        rows->link(rows->context, state);
+    }
+    return code;
+}
+
 /* Does the event change no state at all? Most of a foreign log is of this sort. */
 static bool leaves_no_trace(const proto_record *record)
 {
@@ -157,5 +165,5 @@ trial_code fold_event(const fold_rows *rows,
     if (code == TRIAL_OK) {
         code = fold_apply(step, err);
     }
-    return code == TRIAL_OK ? fold_save(rows, &step->state, err) : code;
+    return code == TRIAL_OK ? fold_save(step, err) : code;
 }

@@ -4,6 +4,7 @@
 #ifndef ENGINE_FOLD_H
 #define ENGINE_FOLD_H
 
+#include "links.h"
 #include "record.h"
 #include "rules.h"
 
@@ -12,6 +13,7 @@
  *
  * get     the encoded state of a subject; data == NULL: none. Borrowed until the next put.
  * put     keep an encoded state; copied.
+ * link    keep the links of a state, some of which are new. NULL: nobody asks for them.
  * record  a record by position; borrowed until the next call.
  * is_in   does this fold take that record in? `as_of` and `known_at` leave some out. NULL: all.
  */
@@ -20,6 +22,7 @@ typedef struct fold_rows {
     trial_code (*get)(
         void *context, trial_kind kind, trial_text id, trial_bytes *ret_state, trial_error *err);
     trial_code (*put)(void *context, const trial_state *state, trial_bytes bytes, trial_error *err);
+    void (*link)(void *context, const trial_state *state);
     trial_code (*record)(void *context,
                          uint64_t position,
                          trial_bytes *ret_record,
@@ -40,11 +43,6 @@ TRIAL_MUST_USE trial_code fold_load(const fold_rows *rows,
                                     trial_state *ret_state,
                                     trial_error *err);
 
-/** Encode a state and put it. */
-TRIAL_MUST_USE trial_code fold_save(const fold_rows *rows,
-                                    const trial_state *state,
-                                    trial_error *err);
-
 /** An event on its way into the fold, with all that was looked up for it. */
 typedef struct fold_step {
     const fold_rows *rows;
@@ -52,6 +50,7 @@ typedef struct fold_step {
     const trial_event *event;
     uint64_t previous; /* position of the subject's event before it, 0: none */
     trial_state state; /* of its subject, before it and then after it */
+    links_mark links;  /* of the state before it */
     rules_correction correction;
     trial_code failed; /* of a look-up inside a rule; TRIAL_OK where all went well */
     trial_error why;
@@ -70,6 +69,9 @@ TRIAL_MUST_USE trial_code fold_decide(fold_step *step, trial_error *err);
 
 /** Fold it into step->state; a correction folds the subject's history again. */
 TRIAL_MUST_USE trial_code fold_apply(fold_step *step, trial_error *err);
+
+/** Encode the state and put it, and its links where one is new. */
+TRIAL_MUST_USE trial_code fold_save(const fold_step *step, trial_error *err);
 
 /**
  * Begin, apply and save in one. `is_judged` notes an event that the rules refuse now as a breach

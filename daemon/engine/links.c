@@ -61,6 +61,50 @@ void links_of(const trial_state *state, links_visit *visit, void *context)
     }
 }
 
+links_mark links_marked(const trial_state *state)
+{
+    links_mark mark = { .programme = trial_state_programme(state) };
+
+    if (state->kind == TRIAL_KIND_TRIAL) {
+        const struct trial_trial *trial = &state->as.trial;
+
+        mark.codes[0] = trial->participants;
+        mark.codes[1] = trial->approvedParticipants;
+        mark.named = (trial_list){ trial->exemptions.items, trial->exemptions.count };
+    } else if (state->kind == TRIAL_KIND_NETWORK) {
+        const struct trial_network *network = &state->as.network;
+
+        mark.codes[0] = network->applicants;
+        mark.named = (trial_list){ network->members.items, network->members.count };
+    }
+    return mark;
+}
+
+static bool is_same_list(const void *a, uint32_t a_count, const void *b, uint32_t b_count)
+{
+    return a == b && a_count == b_count;
+}
+
+bool links_have_changed(const links_mark *before, const trial_state *state)
+{
+    links_mark now = links_marked(state);
+
+    for (int i = 0; i < 2; i++) {
+        const trial_texts *a = &before->codes[i];
+        const trial_texts *b = &now.codes[i];
+
+        if (!is_same_list(a->items, a->count, b->items, b->count)) {
+            return true;
+        }
+    }
+    return !is_same_list(before->programme.at,
+                         before->programme.size,
+                         now.programme.at,
+                         now.programme.size) ||
+           !is_same_list(
+               before->named.items, before->named.count, now.named.items, now.named.count);
+}
+
 bool links_has_municipality(const trial_state *state, trial_text code)
 {
     if (state->kind == TRIAL_KIND_TRIAL) {

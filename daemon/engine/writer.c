@@ -24,7 +24,7 @@ static void put_link(void *context, const row_key *link)
     trial_bytes there = { 0 };
     trial_error ignored = TRIAL_ERROR_NONE;
 
-    /* A link that is there already is left alone: most events of a trial name nobody new. */
+    /* A link that is there already is left alone: nothing of it is to be written. */
     if (store_get(e->store, STORE_LINK, key_span(link), &there, &ignored) != TRIAL_OK ||
         there.data == NULL) {
         store_put(e->store, STORE_LINK, key_span(link), (trial_bytes){ (const uint8_t *)"", 0 });
@@ -40,8 +40,12 @@ put_state(void *context, const trial_state *state, trial_bytes bytes, trial_erro
     (void)err;
     key_state(state->kind, state->id, &k);
     store_put(e->store, STORE_STATE, key_span(&k), bytes);
-    links_of(state, put_link, e);
     return TRIAL_OK;
+}
+
+static void put_links(void *context, const trial_state *state)
+{
+    links_of(state, put_link, context);
 }
 
 static trial_code
@@ -69,6 +73,7 @@ fold_rows writer_rows(engine *e)
     return (fold_rows){ .context = e,
                         .get = get_state,
                         .put = put_state,
+                        .link = put_links,
                         .record = get_record,
                         .is_in = NULL,
                         .has_exemption = has_exemption };
