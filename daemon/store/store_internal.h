@@ -12,7 +12,7 @@
 #include <lmdb.h>
 #include <pthread.h>
 
-#define STORE_FORMAT 2 /* 2: states by place */
+#define STORE_FORMAT 2              /* 2: states by place */
 #define STORE_KEY_BYTES_MAX 511     /* LMDB's own bound */
 #define STORE_SUM_BYTES ((size_t)8) /* in front of every value in LMDB */
 #define STORE_READERS_MAX 1024
