@@ -3,6 +3,7 @@
 #include "host.h"
 #include "loop.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,9 +19,19 @@ enum {
     EXIT_STORE_REFUSED = 78, /* configuration or store refused */
 };
 
-static int exit_status_of_store(trial_code code)
+/* A machine that ran out of something else says nothing about the disk. */
+static bool is_short_of(int system_errno)
 {
-    switch (code) {
+    return system_errno == ENOMEM || system_errno == EMFILE || system_errno == ENFILE ||
+           system_errno == EAGAIN;
+}
+
+static int exit_status_of_store(const trial_error *err)
+{
+    if (is_short_of(err->system_errno)) {
+        return EXIT_FAILURE;
+    }
+    switch (err->code) {
     case TRIAL_BUSY:
         return EXIT_STORE_IN_USE;
     case TRIAL_INVALID:
@@ -68,7 +79,7 @@ static int open_store(loop *l, trial_error *err)
     trial_code code = store_open(&settings, &l->store, &is_new, err);
 
     if (code != TRIAL_OK) {
-        return leave(exit_status_of_store(code), err);
+        return leave(exit_status_of_store(err), err);
     }
     if (is_new) {
         host_log(
@@ -77,7 +88,7 @@ static int open_store(loop *l, trial_error *err)
     code = engine_open(l->store, &limits, host_random, &l->engine, &recovered, err);
     if (code != TRIAL_OK) {
         (void)trial_fail_while(err, "opening the log in '%s'", config->store);
-        return leave(EXIT_STORE_REFUSED, err);
+        return leave(err->system_errno == 0 ? EXIT_STORE_REFUSED : exit_status_of_store(err), err);
     }
     if (recovered > 0) {
         host_log(
@@ -191,8 +202,8 @@ static int serve(loop *l)
         return EXIT_SUCCESS;
     }
     host_log(HOST_ERROR, "%s", l->failure.text);
-    _exit(EXIT_STORE_FAILED); /* a store that failed is not asked to close: the next start looks at
-                                 it */
+    /* A store that failed is not asked to close: the next start looks at it. */
+    _exit(exit_status_of_store(&l->failure));
 }
 
 int main(int argc, char **argv)

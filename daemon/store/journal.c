@@ -162,12 +162,13 @@ open_file(journal *j, int index, const char name[JOURNAL_NAME_BYTES], trial_erro
     file_path(path, j->directory, index);
     file->fd = open(path, O_RDWR | O_CLOEXEC);
     if (file->fd < 0 || fstat(file->fd, &facts) != 0) {
-        return trial_fail(err,
-                          TRIAL_INVALID,
-                          "the journal's file '%s' cannot be opened (%s); what it held may be "
-                          "lost, so the store is not opened without it",
-                          path,
-                          strerrordesc_np(errno));
+        return errno == ENOENT
+                   ? trial_fail(err,
+                                TRIAL_INVALID,
+                                "the journal's file '%s' is missing, and what it held may be lost "
+                                "with it; restore the store from a backup",
+                                path)
+                   : store_refuse(err, errno, "opening the journal's file", path);
     }
     file->size = (uint64_t)facts.st_size;
     file->used = JOURNAL_BLOCK_BYTES;

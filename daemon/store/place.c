@@ -62,19 +62,6 @@ static trial_code sync_parent(const char *path, trial_error *err)
     return place_sync(parent, err);
 }
 
-static trial_code refuse(trial_error *err, int system_errno, const char *what, const char *path)
-{
-    trial_code code = system_errno == ENOSPC || system_errno == EDQUOT ? TRIAL_NO_SPACE
-                      : system_errno == EIO                            ? TRIAL_STORAGE
-                                                                       : TRIAL_INVALID;
-
-    code = trial_fail(err, code, "%s '%s': %s", what, path, strerrordesc_np(system_errno));
-    if (err != NULL) {
-        err->system_errno = system_errno;
-    }
-    return code;
-}
-
 /* Open the directory; make it where only its last name is missing. */
 static trial_code open_directory(store *s, trial_error *err)
 {
@@ -89,7 +76,7 @@ static trial_code open_directory(store *s, trial_error *err)
                                     "the directory that should hold the store '%s' does not exist; "
                                     "make it, or name another place with --store",
                                     s->path)
-                       : refuse(err, errno, "making the store's directory", s->path);
+                       : store_refuse(err, errno, "making the store's directory", s->path);
         }
         trial_code code = sync_parent(s->path, err);
 
@@ -99,7 +86,7 @@ static trial_code open_directory(store *s, trial_error *err)
         s->directory_fd = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     }
     if (s->directory_fd < 0 || fstat(s->directory_fd, &facts) != 0) {
-        return refuse(err, errno, "opening the store's directory", s->path);
+        return store_refuse(err, errno, "opening the store's directory", s->path);
     }
     if ((facts.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
         return trial_fail(err,
@@ -117,7 +104,7 @@ static trial_code check_file_system(const store *s, trial_error *err)
     struct statfs facts;
 
     if (fstatfs(s->directory_fd, &facts) != 0) {
-        return refuse(err, errno, "looking at the file system of", s->path);
+        return store_refuse(err, errno, "looking at the file system of", s->path);
     }
     for (size_t i = 0; i < sizeof network_rows / sizeof network_rows[0]; i++) {
         if (((unsigned long)facts.f_type & 0xffffffffu) == network_rows[i].magic) {
@@ -144,7 +131,7 @@ static trial_code lock(const store *s, int fd, trial_error *err)
                           "another store",
                           s->path);
     }
-    return refuse(err, errno, "locking", s->path);
+    return store_refuse(err, errno, "locking", s->path);
 }
 
 /* What lies in the directory, when there is no marker. */
@@ -162,7 +149,7 @@ static trial_code list(const store *s, contents *ret_contents, trial_error *err)
 
     *ret_contents = (contents){ 0 };
     if (directory == NULL) {
-        return refuse(err, errno, "listing", s->path);
+        return store_refuse(err, errno, "listing", s->path);
     }
     errno = 0;
     while ((entry = readdir(directory)) != NULL) { /* one stream, one thread */
@@ -184,7 +171,7 @@ static trial_code list(const store *s, contents *ret_contents, trial_error *err)
         int system_errno = errno;
 
         (void)closedir(directory);
-        return refuse(err, system_errno, "listing", s->path);
+        return store_refuse(err, system_errno, "listing", s->path);
     }
     (void)closedir(directory);
     return TRIAL_OK;
@@ -256,11 +243,11 @@ static trial_code open_marker(store *s, trial_error *err)
     trial_code code;
 
     if (!place_join(path, s->path, STORE_MARKER)) {
-        return refuse(err, ENAMETOOLONG, "opening", s->path);
+        return store_refuse(err, ENAMETOOLONG, "opening", s->path);
     }
     s->marker_fd = open(path, O_RDWR | O_CLOEXEC);
     if (s->marker_fd < 0) {
-        return refuse(err, errno, "opening", path);
+        return store_refuse(err, errno, "opening", path);
     }
     code = lock(s, s->marker_fd, err);
     if (code != TRIAL_OK) {
@@ -268,7 +255,7 @@ static trial_code open_marker(store *s, trial_error *err)
     }
     size = pread(s->marker_fd, text, sizeof text - 1, 0);
     if (size < 0) {
-        return refuse(err, errno, "reading", path);
+        return store_refuse(err, errno, "reading", path);
     }
     text[size] = '\0';
     return parse_marker(s, text, (size_t)size, err);

@@ -36,6 +36,47 @@ const char *store_reason(int lmdb_code)
     }
 }
 
+/* A file that is not there, or not ours to open, stays so; the rest may pass: a disk that fails, a
+ * machine that has no memory or descriptor left. */
+static trial_code refusal_of(int system_errno)
+{
+    switch (system_errno) {
+    case ENOSPC:
+    case EDQUOT:
+        return TRIAL_NO_SPACE;
+    case EACCES:
+    case EPERM:
+    case EROFS:
+    case ENOENT:
+    case ENOTDIR:
+    case EISDIR:
+    case ELOOP:
+    case ENXIO:
+    case ENAMETOOLONG:
+        return TRIAL_INVALID;
+    default:
+        return TRIAL_STORAGE;
+    }
+}
+
+trial_code store_refuse(trial_error *err, int system_errno, const char *what, const char *path)
+{
+    bool is_foreign = system_errno == EACCES || system_errno == EPERM;
+    trial_code code =
+        trial_fail(err,
+                   refusal_of(system_errno),
+                   "%s '%s': %s%s",
+                   what,
+                   path,
+                   strerrordesc_np(system_errno),
+                   is_foreign ? "; all of a store belongs to the user that triald runs as" : "");
+
+    if (err != NULL) {
+        err->system_errno = system_errno;
+    }
+    return code;
+}
+
 trial_code store_fail(trial_error *err, int lmdb_code, const char *format, ...)
 {
     char what[TRIAL_ERROR_TEXT_BYTES];

@@ -97,6 +97,10 @@ struct store {
 /** Fail with what LMDB (or errno) said: a full map or disk is NO_SPACE, all else STORAGE. */
 trial_code store_fail(trial_error *err, int lmdb_code, const char *format, ...) TRIAL_PRINTF(3, 4);
 
+/** Fail with what the system said of a file while the store is opened: "WHAT 'PATH': reason". A
+ * file that is absent or not ours to open is INVALID, a full disk NO_SPACE, all else STORAGE. */
+trial_code store_refuse(trial_error *err, int system_errno, const char *what, const char *path);
+
 /** What a caller of LMDB or the system reads in a sentence. */
 const char *store_reason(int lmdb_code);
 

@@ -62,7 +62,7 @@ static trial_code fill_lock_file(const char *directory, trial_error *err)
     }
     fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0 || fstat(fd, &facts) != 0) {
-        code = trial_fail_errno(err, errno, "opening '%s'", path);
+        code = store_refuse(err, errno, "opening", path);
     } else if ((size_t)facts.st_size < sizeof zeros ||
                (size_t)facts.st_blocks * 512 < sizeof zeros) {
         errno = ENOSPC; /* what a short write means */
@@ -173,18 +173,29 @@ tables_create(const char *directory, const char name[JOURNAL_NAME_BYTES], trial_
 static trial_code check_data_file(const char *directory, trial_error *err)
 {
     char path[STORE_PATH_BYTES_MAX];
-    struct stat facts;
+    struct stat facts = { 0 };
+    int system_errno = 0;
+    int fd;
 
     if (!place_join(path, directory, "data.mdb")) {
         return trial_fail(err, TRIAL_INVALID, "the path '%s' is too long", directory);
     }
-    if (stat(path, &facts) != 0) {
+    fd = open(path, O_RDWR | O_CLOEXEC); /* as LMDB will: it does not say which file it was */
+    if (fd < 0 || fstat(fd, &facts) != 0) {
+        system_errno = errno;
+    }
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    if (system_errno == ENOENT) {
         return trial_fail(err,
                           TRIAL_INVALID,
-                          "the log's file '%s' cannot be found (%s), though the store was made; "
-                          "restore it from a backup",
-                          path,
-                          strerrordesc_np(errno));
+                          "the log's file '%s' is missing, though the store was made; restore it "
+                          "from a backup",
+                          path);
+    }
+    if (system_errno != 0) {
+        return store_refuse(err, system_errno, "opening the log's file", path);
     }
     if (facts.st_size < (off_t)2 * PAGE_BYTES_MIN) {
         return trial_fail(err,
