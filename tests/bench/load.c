@@ -136,7 +136,9 @@ static double percentile(const load_latencies *sorted, double share)
 
 void load_report(load_latencies *latencies, uint64_t events, double seconds)
 {
-    qsort(latencies->values, latencies->count, sizeof *latencies->values, compare);
+    if (latencies->count > 0) {
+        qsort(latencies->values, latencies->count, sizeof *latencies->values, compare);
+    }
     (void)printf("{\"rate\": %.1f, \"p50\": %.1f, \"p99\": %.1f, \"max\": %.1f, \"events\": %llu, "
                  "\"seconds\": %.3f}\n",
                  seconds > 0 ? (double)events / seconds : 0,
