@@ -44,6 +44,7 @@ static trial_code choose_read(const struct trial_request_read *request,
 }
 
 void answers_read(store *s,
+                  chain *known,
                   const answers_settings *settings,
                   uint32_t msgid,
                   const struct trial_request_read *request,
@@ -58,6 +59,7 @@ void answers_read(store *s,
 
     if (code == TRIAL_OK) {
         code = answers_page_read(s,
+                                 known,
                                  &filter,
                                  from,
                                  request->backwards.value,

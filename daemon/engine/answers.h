@@ -3,6 +3,7 @@
 #ifndef ENGINE_ANSWERS_H
 #define ENGINE_ANSWERS_H
 
+#include "chain.h"
 #include "frame.h"
 #include "moment.h"
 #include "scratch.h"
@@ -33,8 +34,10 @@ typedef struct answers_page {
     uint64_t head; /* last position of the snapshot */
 } answers_page;
 
-/** Gather a page: from a position, at most `limit` events and about `bytes` bytes. */
+/** Gather a page: from a position, at most `limit` events and about `bytes` bytes. `known` is the
+ * thread's, and is what it remembers of the subject it was asked about last. */
 TRIAL_MUST_USE trial_code answers_page_read(store *s,
+                                            chain *known,
                                             const answers_filter *filter,
                                             uint64_t from,
                                             bool is_backwards,
@@ -46,6 +49,7 @@ TRIAL_MUST_USE trial_code answers_page_read(store *s,
 /** Answer `read` or `query` into a response frame; a refusal is an answer too. `today`: the UTC
  * day. */
 void answers_read(store *s,
+                  chain *known,
                   const answers_settings *settings,
                   uint32_t msgid,
                   const struct trial_request_read *request,

@@ -8,6 +8,8 @@
  * LMDB wait for the oldest snapshot). */
 #define RECORDS_PER_SNAPSHOT 10000u
 
+#define CHAIN_STEPS_MAX ((size_t)65536) /* of one subject, remembered by a thread: 1.5 MiB */
+
 trial_code answers_filter_check(const answers_filter *filter, trial_error *err)
 {
     trial_code code = TRIAL_OK;
@@ -70,6 +72,7 @@ struct paging {
     store_read *read;
     uint64_t committed; /* of the first snapshot: the page goes no further */
     const answers_filter *filter;
+    chain *known;
     answers_page *page;
     uint32_t limit;
     uint32_t bytes;
@@ -194,10 +197,73 @@ static void reverse(struct positions *positions)
     }
 }
 
-/* One subject's events, along the chain its records make. */
+/* One subject's events upwards: its chain gives them newest first, so it is remembered. */
+static trial_code page_up_subject(struct paging *paging, uint64_t from, uint64_t last)
+{
+    chain *known = paging->known;
+    trial_code code = TRIAL_OK;
+    size_t done = 0;
+
+    chain_begin(known, paging->filter->subject, from);
+    for (;;) {
+        for (; done < known->count; done++) {
+            const chain_step *step = &known->steps[done];
+            trial_bytes bytes = step->record;
+
+            if (bytes.data == NULL) {
+                code = store_read_record(paging->read, step->position, &bytes, paging->err);
+            }
+            if (code != TRIAL_OK || !take(paging, bytes)) {
+                return code == TRIAL_OK ? paging->code : code;
+            }
+        }
+        if (known->until >= last) {
+            return TRIAL_OK;
+        }
+        code = chain_extend(known, paging->read, last, CHAIN_STEPS_MAX, paging->err);
+        if (code != TRIAL_OK) {
+            return code;
+        }
+    }
+}
+
+/* Where to begin downwards: where the page before said, if that is an event of the subject. */
+static uint64_t begin_down(struct paging *paging, uint64_t from, uint64_t last)
+{
+    trial_bytes bytes = { 0 };
+    proto_record record;
+
+    if (from < last && store_read_record(paging->read, from, &bytes, NULL) == TRIAL_OK &&
+        proto_record_read(bytes, &record, NULL) == TRIAL_OK &&
+        trial_text_equal(record.subject, paging->filter->subject)) {
+        return from;
+    }
+    return last;
+}
+
+static trial_code page_down_subject(struct paging *paging, uint64_t from, uint64_t last)
+{
+    for (uint64_t position = begin_down(paging, from, last); position != 0;) {
+        trial_bytes bytes = { 0 };
+        proto_record record;
+        trial_code code = store_read_record(paging->read, position, &bytes, paging->err);
+
+        if (code == TRIAL_OK) {
+            code = proto_record_read(bytes, &record, paging->err);
+        }
+        if (code != TRIAL_OK) {
+            return code;
+        }
+        if (position <= from && !take(paging, bytes)) {
+            return paging->code;
+        }
+        position = record.previous;
+    }
+    return TRIAL_OK;
+}
+
 static trial_code page_by_subject(struct paging *paging, uint64_t from, bool is_backwards)
 {
-    struct positions positions = { 0 };
     trial_bytes bytes = { 0 };
     head_row head;
     row_key k;
@@ -205,32 +271,13 @@ static trial_code page_by_subject(struct paging *paging, uint64_t from, bool is_
 
     key_subject(paging->filter->subject, &k);
     code = store_read_get(paging->read, STORE_SUBJECT, key_span(&k), &bytes, paging->err);
-    if (code != TRIAL_OK || bytes.data == NULL) {
-        return code;
-    }
-    code = head_row_read(bytes, &head, paging->err);
-    for (uint64_t position = head.last; code == TRIAL_OK && position != 0;) {
-        proto_record record;
-
-        code = store_read_record(paging->read, position, &bytes, paging->err);
+    if (code == TRIAL_OK && bytes.data != NULL) {
+        code = head_row_read(bytes, &head, paging->err);
         if (code == TRIAL_OK) {
-            code = proto_record_read(bytes, &record, paging->err);
+            code = is_backwards ? page_down_subject(paging, from, head.last)
+                                : page_up_subject(paging, from, head.last);
         }
-        if (code != TRIAL_OK || (!is_backwards && position < from)) {
-            break;
-        }
-        if (!is_backwards || position <= from) {
-            add_position(&positions, position);
-        }
-        position = record.previous;
     }
-    if (!is_backwards) {
-        reverse(&positions);
-    }
-    if (code == TRIAL_OK) {
-        code = take_positions(paging, &positions);
-    }
-    free(positions.items);
     return code;
 }
 
@@ -291,6 +338,7 @@ static bool is_whole_subject(trial_text subject)
 }
 
 trial_code answers_page_read(store *s,
+                             chain *known,
                              const answers_filter *filter,
                              uint64_t from,
                              bool is_backwards,
@@ -299,9 +347,13 @@ trial_code answers_page_read(store *s,
                              answers_page *ret_page,
                              trial_error *err)
 {
-    struct paging paging = {
-        .store = s, .filter = filter, .page = ret_page, .limit = limit, .bytes = bytes, .err = err
-    };
+    struct paging paging = { .store = s,
+                             .filter = filter,
+                             .known = known,
+                             .page = ret_page,
+                             .limit = limit,
+                             .bytes = bytes,
+                             .err = err };
     trial_code code = store_read_begin(s, &paging.read, &paging.committed, err);
 
     *ret_page = (answers_page){ .head = paging.committed };

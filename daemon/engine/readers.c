@@ -75,11 +75,11 @@ void readers_job_done(readers_job *job)
     free(job);
 }
 
-static void answer_request(readers *r, readers_job *job)
+static void answer_request(readers *r, readers_job *job, chain *known)
 {
     if (job->request.method == TRIAL_METHOD_READ) {
         answers_read(
-            r->store, &r->settings, job->request.msgid, &job->request.as.read, &job->answer);
+            r->store, known, &r->settings, job->request.msgid, &job->request.as.read, &job->answer);
     } else {
         answers_query(r->store,
                       &r->settings,
@@ -104,14 +104,15 @@ static void do_long(readers *r, readers_job *job)
     r->progress.total = 0;
 }
 
-static void do_job(readers *r, readers_job *job)
+static void do_job(readers *r, readers_job *job, chain *known)
 {
     switch (job->kind) {
     case READERS_REQUEST:
-        answer_request(r, job);
+        answer_request(r, job, known);
         break;
     case READERS_PAGE:
         job->code = answers_page_read(r->store,
+                                      known,
                                       &job->filter,
                                       job->from,
                                       false,
@@ -139,6 +140,8 @@ static void finish(readers *r, readers_job *job)
 /* Take jobs of one queue until told to stop. */
 static void serve(readers *r, struct queue *queue, pthread_cond_t *has_job)
 {
+    chain known = { 0 };
+
     for (;;) {
         readers_job *job;
 
@@ -149,11 +152,12 @@ static void serve(readers *r, struct queue *queue, pthread_cond_t *has_job)
         job = r->is_stopping ? NULL : pop(queue);
         (void)pthread_mutex_unlock(&r->lock);
         if (job == NULL) {
-            return;
+            break;
         }
-        do_job(r, job);
+        do_job(r, job, &known);
         finish(r, job);
     }
+    chain_done(&known);
 }
 
 static void *serve_short(void *context)

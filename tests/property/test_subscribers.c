@@ -119,6 +119,7 @@ static void serve_pages(desk *d, subscribers *s, uint64_t head, uint64_t now_ms)
     while (pick(0, 2) > 0 && (job = subscribers_next_page(s, head, now_ms)) != NULL) {
         job->filter.choice.known_position = head; /* the log has more than has been handed over */
         job->code = answers_page_read(d->store,
+                                      &d->known,
                                       &job->filter,
                                       job->from,
                                       false,

@@ -36,6 +36,7 @@ int desk_setup(void **state)
 
 void desk_close(desk *d)
 {
+    chain_done(&d->known);
     engine_close(d->engine);
     store_close(d->store);
 }
@@ -326,7 +327,7 @@ static json_t *ask(desk *d, const char *method, const char *params)
     commit(d);
     make_request(method, desk_json(params), &frame, &arena, &request);
     if (request.method == TRIAL_METHOD_READ) {
-        answers_read(d->store, &settings, 77, &request.as.read, &answer);
+        answers_read(d->store, &d->known, &settings, 77, &request.as.read, &answer);
     } else if (request.method == TRIAL_METHOD_QUERY) {
         answers_query(
             d->store, &settings, 77, &request.as.query, trial_date_of(d->now_ns), &answer);

@@ -13,6 +13,7 @@ typedef struct desk {
     char path[SCRATCH_PATH_BYTES];
     store *store;
     engine *engine;
+    chain known; /* as a reader thread has one */
     engine_settings limits;
     int64_t now_ns; /* of the next turn; goes on by a second each */
     uint64_t recovered;

@@ -63,6 +63,90 @@ static void test_pages_hold_every_event_once_and_in_order(void **state)
     assert_pages(d, "{'limit':7,'from':500}", false, 0);
 }
 
+static void add_steps(desk *d, unsigned first, unsigned count)
+{
+    char params[400];
+
+    for (unsigned i = first; i < first + count; i++) {
+        (void)snprintf(params,
+                       sizeof params,
+                       "{'events':[{'id':'%u','source':'/t','type':'activity.completed',"
+                       "'subject':'case/%c','time':'2020-01-01T00:00:00Z',"
+                       "'data':{'activity':'step'}}]}",
+                       i,
+                       i % 3 == 0 ? 'b' : 'a');
+        (void)desk_append(d, params);
+        assert_false(d->is_error);
+    }
+}
+
+/* Where case/a stands: two of three positions. */
+static void assert_steps(const chain *c, size_t count, uint64_t from, uint64_t until)
+{
+    assert_int_equal(c->count, count);
+    assert_int_equal(c->until, until);
+    for (size_t i = 0; i < count; i++, from++) {
+        from += from % 3 == 0 ? 1 : 0;
+        assert_int_equal(c->steps[i].position, from);
+    }
+}
+
+static void extend(desk *d, uint64_t last, size_t most)
+{
+    store_read *read = NULL;
+    uint64_t committed;
+
+    assert_int_equal(store_commit_all(d->store, NULL), TRIAL_OK);
+    assert_int_equal(store_read_begin(d->store, &read, &committed, NULL), TRIAL_OK);
+    assert_int_equal(chain_extend(&d->known, read, last, most, NULL), TRIAL_OK);
+    store_read_end(read);
+}
+
+static void test_a_chain_is_walked_no_further_than_to_what_is_known(void **state)
+{
+    desk *d = *state;
+
+    add_steps(d, 1, 32);
+    chain_begin(&d->known, TRIAL_TEXT("case/a"), 4);
+    extend(d, 32, 100);
+    assert_steps(&d->known, 20, 4, 32);
+    assert_non_null(d->known.steps[19].record.data);
+    chain_begin(&d->known, TRIAL_TEXT("case/a"), 29);
+    assert_steps(&d->known, 3, 29, 32);
+    assert_null(d->known.steps[2].record.data);
+    add_steps(d, 33, 9);
+    extend(d, 41, 100);
+    assert_steps(&d->known, 9, 29, 41);
+    chain_begin(&d->known, TRIAL_TEXT("case/a"), 28);
+    assert_steps(&d->known, 0, 28, 27);
+    chain_begin(&d->known, TRIAL_TEXT("case/b"), 28);
+    extend(d, 39, 100);
+    assert_int_equal(d->known.count, 4);
+    chain_begin(&d->known, TRIAL_TEXT("case/a"), 28);
+    assert_steps(&d->known, 0, 28, 27);
+    chain_begin(&d->known, TRIAL_TEXT("case/a"), 50);
+    extend(d, 41, 100);
+    assert_steps(&d->known, 0, 50, 49);
+}
+
+static void test_of_a_very_long_chain_the_older_part_comes_first(void **state)
+{
+    desk *d = *state;
+
+    add_steps(d, 1, 41);
+    chain_begin(&d->known, TRIAL_TEXT("case/a"), 1);
+    extend(d, 41, 5);
+    assert_in_range(d->known.count, 3, 5);
+    while (d->known.until < 41) {
+        size_t before = d->known.count;
+
+        assert_steps(&d->known, before, 1, d->known.steps[before - 1].position);
+        extend(d, 41, 5);
+        assert_in_range(d->known.count, before + 1, before + 5);
+    }
+    assert_steps(&d->known, 28, 1, 41);
+}
+
 static void assert_invalid(desk *d, const char *field)
 {
     const json_t *detail = json_object_get(d->answer, "detail");
@@ -295,7 +379,7 @@ static void test_the_answer_stays_under_its_limit(void **state)
     assert_in_range(answer.size, 4096, 8192);
     pack_writer_reset(&answer);
     request = (trial_request){ .msgid = 77 };
-    answers_read(d->store, &settings, 77, &request.as.read, &answer);
+    answers_read(d->store, &d->known, &settings, 77, &request.as.read, &answer);
     assert_in_range(answer.size, 4096, 8192);
     pack_writer_done(&answer);
 }
@@ -304,6 +388,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_pages_hold_every_event_once_and_in_order),
+        TEST(test_a_chain_is_walked_no_further_than_to_what_is_known),
+        TEST(test_of_a_very_long_chain_the_older_part_comes_first),
         TEST(test_a_bad_parameter_is_named),
         TEST(test_every_way_to_a_moment_leads_to_the_same_rows),
         TEST(test_an_answer_says_what_it_rests_on),
