@@ -83,7 +83,9 @@ static trial_code finish_turn(loop *l)
     added = engine_turn_added(l->engine, &count);
     if (count > 0) {
         l->appended_ms = host_monotonic_ms();
-        publish(l, added, count);
+        if (net_has_readers(l->net)) {
+            publish(l, added, count);
+        }
         subscribers_add(l->subscribers, added, count);
     }
     engine_turn_done(l->engine);
@@ -105,6 +107,7 @@ static trial_code run_turn(loop *l)
         count++;
         code = requests_take(l, &message);
     }
+    l->has_served = count > 0;
     if (code != TRIAL_OK) {
         return code;
     }
@@ -199,6 +202,9 @@ static void beat(loop *l, uint64_t now_ms)
     pack_writer frame = { 0 };
 
     l->beat_ms = now_ms + BEAT_MS;
+    if (!net_has_readers(l->net)) {
+        return;
+    }
     proto_put_notification(&frame, "heartbeat");
     pack_put_map(&frame, 1);
     pack_put_word(&frame, "head");
@@ -258,10 +264,26 @@ static long sleep_ms(loop *l, uint64_t now_ms)
     return until <= now_ms ? 1 : (long)(until - now_ms);
 }
 
+/* Wait for something to do. Behind a turn the next request is often near: for a moment it is
+ * watched for without sleeping, because to be woken takes longer than what is left of a quiet
+ * client's round trip. */
+static void wait_for_work(loop *l, net_watch *watches)
+{
+    uint64_t until_ns = host_monotonic_ns() + (uint64_t)l->config->spin_us * 1000u;
+
+    while (l->has_served && host_monotonic_ns() < until_ns) {
+        if (net_wait(l->net, watches, WATCH_COUNT, 0)) {
+            return;
+        }
+        host_yield();
+    }
+    (void)net_wait(l->net, watches, WATCH_COUNT, sleep_ms(l, host_monotonic_ms()));
+}
+
 /* One round: what woke the loop, a turn, and what follows from them. */
 static trial_code run_round(loop *l)
 {
-    uint64_t now_ms = host_monotonic_ms();
+    uint64_t now_ms;
     net_watch watches[WATCH_COUNT] = {
         [WATCH_SIGNALS] = { l->signals, false },
         [WATCH_COMMIT] = { store_commit_fd(l->store), false },
@@ -269,7 +291,7 @@ static trial_code run_round(loop *l)
     };
     trial_code code = TRIAL_OK;
 
-    net_wait(l->net, watches, WATCH_COUNT, sleep_ms(l, now_ms));
+    wait_for_work(l, watches);
     now_ms = host_monotonic_ms();
     if (watches[WATCH_SIGNALS].is_ready) {
         take_signals(l);
@@ -286,6 +308,7 @@ static trial_code run_round(loop *l)
     if (code != TRIAL_OK) {
         return code;
     }
+    now_ms = host_monotonic_ms(); /* a turn takes time, and its own is not a quiet one */
     subscribers_pump(l->subscribers, store_flushed(l->store), now_ms);
     ask_for_pages(l, now_ms);
     release_waiting(l);

@@ -43,6 +43,7 @@ typedef struct loop {
     uint32_t question_count;
     pack_writer out;
     trial_arena arena; /* of one request */
+    bool has_served;   /* the last turn had a request */
     /* what waits for a commit */
     readers_job *waiting;
     bool is_refusing;     /* LMDB could not commit for want of space */

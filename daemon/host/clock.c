@@ -3,6 +3,7 @@
 #include "host.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <sys/random.h>
 #include <time.h>
 
@@ -30,6 +31,18 @@ uint64_t host_monotonic_ms(void)
     struct timespec now = read_clock(CLOCK_MONOTONIC);
 
     return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u;
+}
+
+uint64_t host_monotonic_ns(void)
+{
+    struct timespec now = read_clock(CLOCK_MONOTONIC);
+
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+void host_yield(void)
+{
+    (void)sched_yield(); /* always succeeds on Linux */
 }
 
 void host_random(void *ret_bytes, size_t size)

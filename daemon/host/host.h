@@ -35,6 +35,10 @@ uint64_t host_now_ns(void);
 
 /** Milliseconds of a clock that never jumps and has no meaning beyond differences. */
 uint64_t host_monotonic_ms(void);
+uint64_t host_monotonic_ns(void);
+
+/** Let another thread that waits for this core run. */
+void host_yield(void);
 
 /* Randomness. */
 

@@ -55,6 +55,9 @@ net_sent net_send(net *n, trial_bytes peer, bool is_delimited, trial_bytes paylo
 /** Try again what waits for slow peers; true where something still waits. */
 bool net_send_queued(net *n);
 
+/** Does anybody read the feed? Where nobody does, nothing need be made for it. */
+bool net_has_readers(net *n);
+
 /** Publish on the feed; a reader that is too slow misses it. */
 void net_publish(net *n, trial_text topic, trial_bytes payload);
 
@@ -65,8 +68,8 @@ typedef struct net_watch {
 } net_watch;
 
 /** Wait until a request is there, a descriptor is readable or `timeout_ms` has passed (-1: no
- * bound). */
-void net_wait(net *n, net_watch *watches, uint32_t count, long timeout_ms);
+ * bound). False where nothing has come. */
+bool net_wait(net *n, net_watch *watches, uint32_t count, long timeout_ms);
 
 uint32_t net_peers(const net *n);   /* connected now */
 uint64_t net_dropped(const net *n); /* answers dropped: the peer was gone, or its queue full */

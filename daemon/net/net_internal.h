@@ -17,6 +17,9 @@ struct net {
     void *router;
     void *feed;
     void *monitor;
+    int feed_fd; /* readable when there is something to take off that socket */
+    int monitor_fd;
+    uint32_t topics;              /* that anybody wants of the feed */
     zmq_msg_t frames[NET_FRAMES]; /* of the message being read */
     outbox *outboxes;             /* of peers that are slow */
     uint32_t queue_max;

@@ -114,6 +114,18 @@ static trial_code open_feed(net *n, const net_settings *settings, trial_error *e
     return code == TRIAL_OK ? bind_to(n->feed, settings->feed, err) : code;
 }
 
+/* The descriptor of a socket that is seldom ready: watched by itself it costs a turn nothing, where
+ * libzmq would ask the socket each time. It is edge-like, so whoever wakes by it drains the socket.
+ */
+static trial_code fd_of(void *socket, int *ret_fd, trial_error *err)
+{
+    size_t size = sizeof *ret_fd;
+
+    return zmq_getsockopt(socket, ZMQ_FD, ret_fd, &size) == 0
+               ? TRIAL_OK
+               : net_fail(err, "asking a socket for its descriptor");
+}
+
 trial_code net_open(const net_settings *settings, net **ret_net, trial_error *err)
 {
     net *n = trial_memory(sizeof *n);
@@ -133,6 +145,12 @@ trial_code net_open(const net_settings *settings, net **ret_net, trial_error *er
     }
     if (code == TRIAL_OK) {
         code = open_feed(n, settings, err);
+    }
+    if (code == TRIAL_OK) {
+        code = fd_of(n->feed, &n->feed_fd, err);
+    }
+    if (code == TRIAL_OK) {
+        code = fd_of(n->monitor, &n->monitor_fd, err);
     }
     if (code != TRIAL_OK) {
         net_close(n);
@@ -228,6 +246,30 @@ net_sent net_send(net *n, trial_bytes peer, bool is_delimited, trial_bytes paylo
     return sent;
 }
 
+/* Subscriptions to the feed: libzmq tells of the first reader of a topic and of its last. */
+static void drain_feed(net *n)
+{
+    zmq_msg_t *frame = &n->frames[NET_REST];
+
+    while (zmq_msg_recv(frame, n->feed, ZMQ_DONTWAIT) >= 0) {
+        const uint8_t *told = zmq_msg_data(frame);
+
+        if (zmq_msg_size(frame) > 0 && told[0] == 1) {
+            n->topics++;
+        } else if (zmq_msg_size(frame) > 0 && told[0] == 0 && n->topics > 0) {
+            n->topics--;
+        }
+    }
+}
+
+bool net_has_readers(net *n)
+{
+    if (n->topics > 0) {
+        drain_feed(n); /* publishing takes in what the descriptor would have told of */
+    }
+    return n->topics > 0;
+}
+
 void net_publish(net *n, trial_text topic, trial_bytes payload)
 {
     /* A full queue drops the event for that reader alone; `position` shows it the gap. */
@@ -236,32 +278,30 @@ void net_publish(net *n, trial_text topic, trial_bytes payload)
     }
 }
 
-/* Subscriptions to the feed are libzmq's business; taking them off its queue is ours. */
-static void drain_feed(net *n)
-{
-    while (zmq_msg_recv(&n->frames[NET_REST], n->feed, ZMQ_DONTWAIT) >= 0) {
-        continue;
-    }
-}
-
-void net_wait(net *n, net_watch *watches, uint32_t count, long timeout_ms)
+bool net_wait(net *n, net_watch *watches, uint32_t count, long timeout_ms)
 {
     zmq_pollitem_t items[WATCHES_MAX + 3] = {
         { n->router, 0, ZMQ_POLLIN, 0 },
-        { n->feed, 0, ZMQ_POLLIN, 0 },
-        { n->monitor, 0, ZMQ_POLLIN, 0 },
+        { NULL, n->feed_fd, ZMQ_POLLIN, 0 },
+        { NULL, n->monitor_fd, ZMQ_POLLIN, 0 },
     };
+    int ready;
 
     TRIAL_ASSERT(count <= WATCHES_MAX);
     for (uint32_t i = 0; i < count; i++) {
         items[3 + i] = (zmq_pollitem_t){ NULL, watches[i].fd, ZMQ_POLLIN, 0 };
     }
-    (void)zmq_poll(items, (int)(3 + count), timeout_ms); /* interrupted: the caller looks again */
+    ready = zmq_poll(items, (int)(3 + count), timeout_ms); /* interrupted: the caller looks again */
     for (uint32_t i = 0; i < count; i++) {
         watches[i].is_ready = (items[3 + i].revents & ZMQ_POLLIN) != 0;
     }
-    drain_feed(n);
-    monitor_drain(n);
+    if (items[1].revents != 0) {
+        drain_feed(n);
+    }
+    if (items[2].revents != 0) {
+        monitor_drain(n);
+    }
+    return ready > 0;
 }
 
 uint32_t net_peers(const net *n)
