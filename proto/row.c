@@ -13,7 +13,8 @@
 struct level {
     const trial_shape *shape;
     char *at;
-    uint64_t set; /* a bit a field */
+    uint64_t set;     /* a bit a field */
+    size_t bitmap_at; /* where these bits go */
     uint32_t next;
     uint32_t items_left; /* of the list, behind this one */
 };
@@ -23,20 +24,22 @@ static uint32_t bitmap_bytes(const trial_shape *shape)
     return (shape->count + 7) / 8;
 }
 
+/* What puts a value comes back with true, so that a field is put where it is found to be set. */
 static uint8_t *room(pack_writer *writer, size_t size)
 {
     return (uint8_t *)pack_writer_room(writer, size);
 }
 
-static void put_bytes(pack_writer *writer, const void *bytes, size_t size)
+static bool put_bytes(pack_writer *writer, const void *bytes, size_t size)
 {
     if (size > 0) {
         memcpy(room(writer, size), bytes, size);
         writer->size += size;
     }
+    return true;
 }
 
-static void put_number(pack_writer *writer, uint64_t number)
+static bool put_number(pack_writer *writer, uint64_t number)
 {
     uint8_t *at = room(writer, NUMBER_BYTES_MAX);
     size_t size = 0;
@@ -47,29 +50,40 @@ static void put_number(pack_writer *writer, uint64_t number)
     }
     at[size++] = (uint8_t)number;
     writer->size += size;
+    return true;
 }
 
-static void put_span(pack_writer *writer, const void *bytes, size_t size)
+static bool put_span(pack_writer *writer, const void *bytes, size_t size)
 {
-    put_number(writer, size);
-    put_bytes(writer, bytes, size);
+    return put_number(writer, size) && put_bytes(writer, bytes, size);
 }
 
-static void put_texts(pack_writer *writer, const char *at)
+static bool put_texts(pack_writer *writer, const char *at)
 {
     trial_texts texts;
 
     memcpy(&texts, at, sizeof texts);
-    put_number(writer, texts.count);
-    for (uint32_t i = 0; i < texts.count; i++) {
-        put_span(writer, texts.items[i].at, texts.items[i].size);
+    if (texts.count == 0) { /* an empty list is an absent one, whatever its row asks for */
+        return false;
     }
+    (void)put_number(writer, texts.count); /* true, as all that put */
+    for (uint32_t i = 0; i < texts.count; i++) {
+        (void)put_span(writer, texts.items[i].at, texts.items[i].size);
+    }
+    return true;
 }
 
-static void put_64(pack_writer *writer, uint64_t number)
+static bool put_64(pack_writer *writer, uint64_t number)
 {
     number = htole64(number);
-    put_bytes(writer, &number, sizeof number);
+    return put_bytes(writer, &number, sizeof number);
+}
+
+static bool put_date(pack_writer *writer, trial_date date)
+{
+    uint32_t day = htole32((uint32_t)date);
+
+    return put_bytes(writer, &day, sizeof day);
 }
 
 static uint64_t folded(int64_t number)
@@ -82,54 +96,48 @@ static int64_t unfolded(uint64_t number)
     return (int64_t)(number >> 1) ^ -(int64_t)(number & 1);
 }
 
-/* Write a value that is no struct. */
-static void put_value(pack_writer *writer, const trial_field *field, const char *at)
+/* Write a value that is no struct, if it is set; false where it is not. */
+static bool put_value(pack_writer *writer, const trial_field *field, const char *at)
 {
     trial_text text;
     trial_bytes bytes;
     trial_integer integer;
     trial_number number;
+    trial_truth truth;
     trial_instant instant;
     trial_date date;
-    uint32_t day;
 
     switch (field->kind) {
     case TRIAL_FIELD_TEXT:
     case TRIAL_FIELD_CODE:
         memcpy(&text, at, sizeof text);
-        put_span(writer, text.at, text.size);
-        return;
+        return text.at != NULL && put_span(writer, text.at, text.size);
     case TRIAL_FIELD_ANY:
     case TRIAL_FIELD_FREE:
         memcpy(&bytes, at, sizeof bytes);
-        put_span(writer, bytes.data, bytes.size);
-        return;
+        return bytes.data != NULL && put_span(writer, bytes.data, bytes.size);
     case TRIAL_FIELD_INTEGER:
         memcpy(&integer, at, sizeof integer);
-        put_number(writer, folded(integer.value));
-        return;
+        return integer.is_set && put_number(writer, folded(integer.value));
     case TRIAL_FIELD_NUMBER:
         memcpy(&number, at, sizeof number);
-        put_bytes(writer, &(uint8_t){ (uint8_t)number.form }, 1);
-        put_64(writer, number.as.unsigned_integer);
-        return;
+        return number.form != TRIAL_NUMBER_ABSENT &&
+               put_bytes(writer, &(uint8_t){ (uint8_t)number.form }, 1) &&
+               put_64(writer, number.as.unsigned_integer);
     case TRIAL_FIELD_TRUTH:
+        memcpy(&truth, at, sizeof truth);
+        return truth.is_set && put_bytes(writer, &(uint8_t){ truth.value ? 1 : 0 }, 1);
     case TRIAL_FIELD_CHOICE:
-        put_bytes(writer, at, 1);
-        return;
+        return *(const trial_choice *)at != 0 && put_bytes(writer, at, 1);
     case TRIAL_FIELD_DATE:
         memcpy(&date, at, sizeof date);
-        day = htole32((uint32_t)date);
-        put_bytes(writer, &day, sizeof day);
-        return;
+        return date != TRIAL_DATE_NONE && put_date(writer, date);
     case TRIAL_FIELD_INSTANT:
         memcpy(&instant, at, sizeof instant);
-        put_64(writer, (uint64_t)instant);
-        return;
+        return instant != TRIAL_INSTANT_NONE && put_64(writer, (uint64_t)instant);
     case TRIAL_FIELD_TEXTS:
     case TRIAL_FIELD_CODES:
-        put_texts(writer, at);
-        return;
+        return put_texts(writer, at);
     case TRIAL_FIELD_OBJECT:
     case TRIAL_FIELD_OBJECTS:
         break;
@@ -137,67 +145,47 @@ static void put_value(pack_writer *writer, const trial_field *field, const char 
     trial_panic(__FILE__, __LINE__, "a field of no kind");
 }
 
-/* An empty list is an absent one, whatever its row asks for. */
-static bool is_set(const trial_field *field, const char *at)
-{
-    bool is_list = field->kind == TRIAL_FIELD_TEXTS || field->kind == TRIAL_FIELD_CODES ||
-                   field->kind == TRIAL_FIELD_OBJECTS;
-    trial_list list;
-
-    if (!is_list) {
-        return pack_field_is_set(field, at);
-    }
-    memcpy(&list, at, sizeof list);
-    return list.count > 0;
-}
-
-/* Begin a struct: say which of its fields are set. */
+/* Begin a struct: leave room for the bits, which are known when it is written. */
 static void begin(pack_writer *writer, struct level *level)
 {
     uint32_t size = bitmap_bytes(level->shape);
-    uint64_t little;
 
     level->set = 0;
     level->next = 0;
-    for (uint32_t i = 0; i < level->shape->count; i++) {
-        const trial_field *field = &level->shape->fields[i];
-
-        level->set |= (uint64_t)is_set(field, level->at + field->offset) << i;
-    }
-    little = htole64(level->set);
-    put_bytes(writer, &little, size);
+    level->bitmap_at = writer->size;
+    memset(room(writer, size), 0, size);
+    writer->size += size;
 }
 
-/* The next field of a level that is set, or NULL. */
-static const trial_field *next_set(struct level *level)
+static void end(pack_writer *writer, const struct level *level)
 {
-    uint64_t left = level->next > 63 ? 0 : level->set >> level->next;
+    uint64_t little = htole64(level->set);
 
-    if (left == 0) {
-        return NULL;
-    }
-    level->next += (uint32_t)__builtin_ctzll(left);
-    return &level->shape->fields[level->next++];
+    memcpy(writer->data + level->bitmap_at, &little, bitmap_bytes(level->shape));
 }
 
-/* Enter the struct or list of a field. */
-static void enter(pack_writer *writer, struct level *level, const trial_field *field)
+/* Enter the struct or list of a field, if there is one; false where there is none. */
+static bool enter(pack_writer *writer, struct level *level, const trial_field *field)
 {
     const char *at = level->at + field->offset;
     struct level *inner = level + 1;
-    trial_list list;
+    trial_list list = { .count = 1 };
 
-    inner->shape = field->shape();
-    inner->items_left = 0;
     if (field->kind == TRIAL_FIELD_OBJECT) {
-        memcpy(&inner->at, at, sizeof inner->at);
+        memcpy(&list.items, at, sizeof list.items);
     } else {
         memcpy(&list, at, sizeof list);
-        put_number(writer, list.count);
-        inner->at = list.items;
-        inner->items_left = list.count - 1;
     }
+    if (list.items == NULL || list.count == 0) {
+        return false;
+    }
+    if (field->kind == TRIAL_FIELD_OBJECTS) {
+        (void)put_number(writer, list.count); /* true, as all that put */
+    }
+    *inner =
+        (struct level){ .shape = field->shape(), .at = list.items, .items_left = list.count - 1 };
     begin(writer, inner);
+    return true;
 }
 
 static bool is_struct(const trial_field *field)
@@ -205,29 +193,47 @@ static bool is_struct(const trial_field *field)
     return field->kind == TRIAL_FIELD_OBJECT || field->kind == TRIAL_FIELD_OBJECTS;
 }
 
+/* Write the next field of the level on top; returns the new depth. */
+static uint32_t put_field(pack_writer *writer, struct level *levels, uint32_t depth)
+{
+    struct level *level = &levels[depth - 1];
+    const trial_field *field = &level->shape->fields[level->next];
+    uint64_t bit = (uint64_t)1 << level->next++;
+
+    if (!is_struct(field)) {
+        level->set |= put_value(writer, field, level->at + field->offset) ? bit : 0;
+        return depth;
+    }
+    TRIAL_ASSERT(depth < ROW_DEPTH_MAX);
+    if (!enter(writer, level, field)) {
+        return depth;
+    }
+    level->set |= bit;
+    return depth + 1;
+}
+
 void proto_row_write(pack_writer *writer, const trial_shape *shape, const void *from)
 {
     struct level levels[ROW_DEPTH_MAX];
     uint32_t depth = 1;
 
+    TRIAL_ASSERT(shape->count <= 64);
     levels[0] = (struct level){ .shape = shape, .at = (char *)(uintptr_t)from };
     begin(writer, &levels[0]);
     while (depth > 0) {
         struct level *level = &levels[depth - 1];
-        const trial_field *field = next_set(level);
 
-        if (field == NULL && level->items_left == 0) {
+        if (level->next < level->shape->count) {
+            depth = put_field(writer, levels, depth);
+            continue;
+        }
+        end(writer, level);
+        if (level->items_left == 0) {
             depth--;
-        } else if (field == NULL) {
+        } else {
             level->items_left--;
             level->at += level->shape->size;
             begin(writer, level);
-        } else if (is_struct(field)) {
-            TRIAL_ASSERT(depth < ROW_DEPTH_MAX);
-            enter(writer, level, field);
-            depth++;
-        } else {
-            put_value(writer, field, level->at + field->offset);
         }
     }
 }
@@ -456,6 +462,18 @@ static void enter_read(struct source *in, struct level *level, const trial_field
         memcpy(into, &list.items, sizeof list.items);
     }
     begin_read(in, inner);
+}
+
+/* The next field of a level that is set, or NULL. */
+static const trial_field *next_set(struct level *level)
+{
+    uint64_t left = level->next > 63 ? 0 : level->set >> level->next;
+
+    if (left == 0) {
+        return NULL;
+    }
+    level->next += (uint32_t)__builtin_ctzll(left);
+    return &level->shape->fields[level->next++];
 }
 
 static void read_struct(struct source *in, const trial_shape *shape, void *into)

@@ -16,7 +16,7 @@ struct level {
     const trial_field *fields[SHAPE_FIELDS_MAX]; /* those that are set, by name */
 };
 
-bool pack_field_is_set(const trial_field *field, const void *at)
+static bool is_set(const trial_field *field, const char *at)
 {
     trial_text text;
     trial_integer integer;
@@ -76,7 +76,7 @@ static void begin_struct(pack_writer *writer, struct level *level)
         const trial_field *field = &level->shape->fields[i];
         uint32_t to = level->count;
 
-        if (!pack_field_is_set(field, level->from + field->offset)) {
+        if (!is_set(field, level->from + field->offset)) {
             continue;
         }
         while (to > 0 && strcmp(level->fields[to - 1]->name, field->name) > 0) {

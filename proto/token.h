@@ -131,9 +131,6 @@ pack_writer pack_writer_on(trial_arena *arena, size_t room);
  * caller. */
 char *pack_writer_room(pack_writer *writer, size_t size);
 
-/** Is the field of a struct set? `at`: where it stands. */
-bool pack_field_is_set(const trial_field *field, const void *at);
-
 /** How many bytes the canonical spelling of so many can have at most: a float 32 doubles. */
 static inline size_t pack_canonical_room(size_t size)
 {

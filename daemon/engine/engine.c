@@ -136,6 +136,7 @@ void engine_close(engine *e)
     if (e == NULL) {
         return;
     }
+    pack_writer_done(&e->state);
     trial_arena_done(&e->turn);
     trial_arena_done(&e->request);
     free(e);

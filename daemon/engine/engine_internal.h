@@ -16,6 +16,7 @@ struct engine {
     bool has_unflushed; /* the turn appended something */
     uint8_t salts[ENGINE_SALTS * TRIAL_SALT_BYTES];
     uint32_t salts_left; /* at the beginning of `salts`; each is used once */
+    pack_writer state;   /* one that is being encoded */
     trial_arena turn;    /* lives until engine_turn_done() */
     trial_arena request; /* lives for one request or one recovered record */
     engine_added *added; /* in the turn's arena */

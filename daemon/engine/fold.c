@@ -117,12 +117,11 @@ trial_code fold_save(const fold_step *step, trial_error *err)
 {
     const fold_rows *rows = step->rows;
     const trial_state *state = &step->state;
-    pack_writer writer = { 0 };
     trial_code code;
 
-    proto_row_write(&writer, trial_state_shape(state->kind), &state->as);
-    code = rows->put(rows->context, state, pack_written(&writer), err);
-    pack_writer_done(&writer);
+    pack_writer_reset(rows->buffer);
+    proto_row_write(rows->buffer, trial_state_shape(state->kind), &state->as);
+    code = rows->put(rows->context, state, pack_written(rows->buffer), err);
     if (code == TRIAL_OK && rows->link != NULL && links_have_changed(&step->links, state)) {
         rows->link(rows->context, state);
     }

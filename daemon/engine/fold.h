@@ -15,6 +15,7 @@
  * put     keep an encoded state; copied.
  * link    keep the links of a state, some of which are new. NULL: nobody asks for them.
  * record  a record by position; borrowed until the next call.
+ * buffer  what states are encoded in, one after the other; of the context.
  * is_in   does this fold take that record in? `as_of` and `known_at` leave some out. NULL: all.
  */
 typedef struct fold_rows {
@@ -23,6 +24,7 @@ typedef struct fold_rows {
         void *context, trial_kind kind, trial_text id, trial_bytes *ret_state, trial_error *err);
     trial_code (*put)(void *context, const trial_state *state, trial_bytes bytes, trial_error *err);
     void (*link)(void *context, const trial_state *state);
+    pack_writer *buffer;
     trial_code (*record)(void *context,
                          uint64_t position,
                          trial_bytes *ret_record,

@@ -34,6 +34,7 @@ struct scratch {
     size_t walked;
     bool is_sorted;
     trial_kind walking;
+    pack_writer state; /* one that is being encoded */
 };
 
 scratch *scratch_new(void)
@@ -65,6 +66,7 @@ void scratch_done(scratch *s)
     }
     /* NOLINTEND(clang-analyzer-unix.Malloc) */
     free(s->sorted);
+    pack_writer_done(&s->state);
     free(s);
 }
 
@@ -168,6 +170,7 @@ fold_rows scratch_rows(scratch *s, scratch_record *record, void *context)
     return (fold_rows){ .context = s,
                         .get = get,
                         .put = put,
+                        .buffer = &s->state,
                         .record = record_of,
                         .is_in = is_in,
                         .has_exemption = has_exemption };

@@ -74,6 +74,7 @@ fold_rows writer_rows(engine *e)
                         .get = get_state,
                         .put = put_state,
                         .link = put_links,
+                        .buffer = &e->state,
                         .record = get_record,
                         .is_in = NULL,
                         .has_exemption = has_exemption };
