@@ -133,25 +133,28 @@ def systems(results, block):
 
 
 def tables(results):
-    """Two tables a block: events a second, and how long an acknowledgement takes."""
+    """Three tables a block: events a second, how long an acknowledgement takes, what an event costs."""
     for block in results.blocks(NAME):
         shapes = results.groups(NAME, block)
-        rates, waits = [], []
+        rates, waits, costs = [], [], []
         for system in systems(results, block):
             rates.append([system] + [report.spread(results.spread(NAME, block, s, system, "rate"))
                                      for s in shapes])
-            waits.append([system] + [wait(results, block, s, system) for s in shapes])
+            waits.append([system] + [pair(results, block, s, system, "p50", "p99") for s in shapes])
+            costs.append([system] + [pair(results, block, s, system, "server_us", "client_us")
+                                     for s in shapes])
         yield report.table(f"{block}: events a second, median [least-most]", ["", *shapes], rates)
         yield report.table(f"{block}: to the acknowledgement, µs, p50 / p99", ["", *shapes], waits)
+        yield report.table(f"{block}: processor time an event, µs, server / load generator",
+                           ["", *shapes], costs)
     if results.blocks(NAME):
         yield NOTES + "\n"
 
 
-def wait(results, block, shape, system):
-    middle = results.spread(NAME, block, shape, system, "p50")
-    late = results.spread(NAME, block, shape, system, "p99")
-    return "-" if middle is None else (
-        f"{report.number(middle.median)} / {report.number(late.median)}")
+def pair(results, block, shape, system, *figures):
+    """The medians of two figures; `-` for what is not there."""
+    got = [results.spread(NAME, block, shape, system, f) for f in figures]
+    return " / ".join(report.number(g.median if g else None) for g in got) if any(got) else "-"
 
 
 def goals(results):

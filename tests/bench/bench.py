@@ -78,7 +78,11 @@ class Bench:
             words += ["--form", form, "--state", server.state(form)]
         if prefix:
             words += ["--prefix", prefix]
-        return self.measure(server.program, *words, *(["--once"] if once else []))
+        before = server.busy_seconds()
+        figures = self.measure(server.program, *words, *(["--once"] if once else []))
+        if figures.get("events"):
+            figures["server_us"] = (server.busy_seconds() - before) * 1e6 / figures["events"]
+        return figures
 
     def is_wanted_system(self, system):
         wanted = self.options.systems

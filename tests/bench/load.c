@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -134,19 +135,32 @@ static double percentile(const load_latencies *sorted, double share)
     return (double)sorted->values[rank < sorted->count ? rank : sorted->count - 1] / 1e3;
 }
 
+/* Processor time of the whole program so far. */
+static double busy_seconds(void)
+{
+    struct rusage used;
+
+    (void)getrusage(RUSAGE_SELF, &used);
+    return (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+           (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
+}
+
 void load_report(load_latencies *latencies, uint64_t events, double seconds)
 {
+    double busy_us = busy_seconds() * 1e6;
+
     if (latencies->count > 0) {
         qsort(latencies->values, latencies->count, sizeof *latencies->values, compare);
     }
     (void)printf("{\"rate\": %.1f, \"p50\": %.1f, \"p99\": %.1f, \"max\": %.1f, \"events\": %llu, "
-                 "\"seconds\": %.3f}\n",
+                 "\"seconds\": %.3f, \"client_us\": %.2f}\n",
                  seconds > 0 ? (double)events / seconds : 0,
                  percentile(latencies, 0.5),
                  percentile(latencies, 0.99),
                  percentile(latencies, 1),
                  (unsigned long long)events,
-                 seconds);
+                 seconds,
+                 events > 0 ? busy_us / (double)events : 0);
     free(latencies->values);
     *latencies = (load_latencies){ 0 };
 }
