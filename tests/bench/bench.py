@@ -159,6 +159,8 @@ class Bench:
                     self.run_block(part, block, number, dice)
 
     def close(self):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)  # nothing is to be left behind
         for server in self.servers.values():
             try:
                 server.stop()
@@ -257,7 +259,8 @@ def stop_on(number, frame):
 
 def main():
     options = parse(sys.argv[1:])
-    signal.signal(signal.SIGTERM, stop_on)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop_on)
     if options.report:
         results = Results.read(options.report)
         options.rounds = max((row["round"] for row in results.rows), default=0)
