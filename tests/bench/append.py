@@ -48,7 +48,9 @@ class Block:
             server.reset(self.subjects, self.size)
 
     def teardown(self):
-        """The servers stay up for the next block."""
+        """The servers stay up for the next block; what they acknowledged must be there."""
+        for server in self.bench.servers.values():
+            server.check()
 
     def groups(self):
         for shape, (clients, window) in SHAPES.items():

@@ -120,13 +120,22 @@ class Bench:
         try:
             figures = function()
         except (Failed, subprocess.TimeoutExpired, AssertionError) as why:
-            self.failures.append(f"{part.NAME}, {block}, {group}, {system}: {why}")
-            self.say(self.failures[-1])
+            self.fail(f"{part.NAME}, {block}, {group}, {system}: {why}")
             return
         self.results.add({
             "part": part.NAME, "block": block, "group": group, "system": system, "round": number,
             "figures": figures, "load": os.getloadavg()[0],
             "at": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")})
+
+    def tear_down(self, part, block):
+        try:
+            block.teardown()
+        except (Failed, AssertionError) as why:
+            self.fail(f"{part.NAME}, {block.name}: {why}")
+
+    def fail(self, text):
+        self.failures.append(text)
+        self.say(text)
 
     def run_block(self, part, block, number, dice):
         begun = datetime.datetime.now()
@@ -142,7 +151,7 @@ class Bench:
                 for system in order:
                     self.visit(part, block.name, group, system, visits[system], number)
         finally:
-            block.teardown()
+            self.tear_down(part, block)
         took = (datetime.datetime.now() - begun).total_seconds()
         self.say(f"round {number} of {self.options.rounds}: {part.NAME}, {block.name}: "
                  f"{took:.0f} s, load {os.getloadavg()[0]:.1f}")

@@ -1,5 +1,6 @@
 """The servers of a run: each in the scratch directory, on a private socket or port, ended by its own
 pid. Whoever's package is absent says so in `absent()`."""
+import array
 import ctypes
 import glob
 import json
@@ -125,6 +126,9 @@ class Server:
     def busy_seconds(self):
         """Processor time of the server and its children so far."""
         return busy_seconds(self.pid)
+
+    def check(self):
+        """Raise Failed where the server does not hold what it acknowledged."""
 
     def stop(self):
         if self.process is not None:
@@ -273,6 +277,15 @@ class Corner:
         """The run removes it with all the rest."""
 
 
+def foundation(world):
+    """What must be there before the first trial, in a programme without an end."""
+    events = world.foundation()
+    for event in events:
+        if event["type"] == "programme.opened":
+            event["data"]["periodTo"] = "2099-12-31"
+    return events
+
+
 def trial_lines(world, number, count):
     """The legal history of trials that run, as JSON Lines: application, screening, endorsement,
     approval, charter, start."""
@@ -342,8 +355,7 @@ class Triald(Server):
             return store
         self.bench.say(f"preparing a log of {subjects:,} running trials")
         world = World("w1")
-        beginning = world.foundation()
-        beginning[1]["data"]["periodTo"] = "2099-12-31"
+        beginning = foundation(world)
         self.start(store)
         try:
             self.daemon.import_events(beginning)
@@ -366,3 +378,19 @@ class Triald(Server):
         with open(self.state("trial"), "wb") as state:
             state.write(PREPARED_EVENTS.to_bytes(8, "little") * subjects)
         self.start()
+
+    def count_acknowledged(self):
+        """Events that this store's publishers know of: what was prepared and what was acknowledged."""
+        known = len(foundation(World("w1")))
+        for path in glob.glob(os.path.join(self.directory, "revisions-*")):
+            revisions = array.array("Q")
+            with open(path, "rb") as state:
+                revisions.frombytes(state.read())
+            known += sum(revisions)
+        return known
+
+    def check(self):
+        """The log holds what was acknowledged, no more and no less."""
+        head, known = self.daemon.ask("status")["head"], self.count_acknowledged()
+        if head != known:
+            raise Failed(f"triald acknowledged {known} events and its log has {head}")
