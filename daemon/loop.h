@@ -50,10 +50,12 @@ typedef struct loop {
     uint64_t retry_ms;    /* when to try that commit again */
     uint64_t appended_ms; /* when the last turn added anything */
     /* clocks */
-    uint64_t beat_ms;   /* when the feed's next heartbeat is due */
-    uint64_t alive_ms;  /* when the watchdog is fed next */
-    uint64_t status_ms; /* when STATUS= may be told next */
-    uint64_t told_head; /* what it told */
+    uint64_t beat_ms;      /* when the feed's next heartbeat is due */
+    uint64_t alive_ms;     /* when the watchdog is fed next */
+    uint64_t status_ms;    /* when STATUS= may be told next */
+    char told_status[256]; /* what it told */
+    uint64_t away_ms;      /* when connections turned away may be said again ... */
+    uint64_t told_away;    /* ... and how many were said */
     bool is_leaving;
     trial_error failure; /* why the loop ended by itself */
 } loop;

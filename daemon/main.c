@@ -106,7 +106,8 @@ static int open_sockets(loop *l, trial_error *err)
                                     .feed = config->feed,
                                     .message_bytes = config->request_bytes,
                                     .peer_queue = config->peer_queue,
-                                    .feed_queue = config->feed_queue };
+                                    .feed_queue = config->feed_queue,
+                                    .descriptors = host_descriptors() };
     trial_code code;
 
     for (uint32_t i = 0; i < config->listen.count; i++) {

@@ -266,13 +266,17 @@ static void put_store_facts(loop *l)
     pack_put_word(&l->out, "used");
     pack_put_unsigned(&l->out, facts.journal_used_bytes);
     pack_put_word(&l->out, "lmdb");
-    pack_put_map(&l->out, 4);
+    pack_put_map(&l->out, 6);
     pack_put_word(&l->out, "bytes");
     pack_put_unsigned(&l->out, facts.lmdb_bytes);
     pack_put_word(&l->out, "free");
     pack_put_unsigned(&l->out, facts.free_bytes);
+    pack_put_word(&l->out, "oldest_ms");
+    pack_put_unsigned(&l->out, facts.oldest_read_ms);
     pack_put_word(&l->out, "position");
     pack_put_unsigned(&l->out, store_committed(l->store));
+    pack_put_word(&l->out, "readers");
+    pack_put_unsigned(&l->out, facts.readers);
     pack_put_word(&l->out, "refusing");
     pack_put_truth(&l->out, l->is_refusing || facts.is_refusing);
 }
@@ -305,6 +309,18 @@ static void put_work(loop *l)
     pack_put_unsigned(&l->out, total);
 }
 
+/* What went missing for want of room since the start. */
+static void put_dropped(loop *l)
+{
+    pack_put_map(&l->out, 3);
+    pack_put_word(&l->out, "answers");
+    pack_put_unsigned(&l->out, net_dropped(l->net));
+    pack_put_word(&l->out, "connections");
+    pack_put_unsigned(&l->out, net_turned_away(l->net));
+    pack_put_word(&l->out, "lines");
+    pack_put_unsigned(&l->out, host_log_dropped());
+}
+
 static void answer_status(loop *l, uint32_t msgid)
 {
     uint8_t root[TRIAL_HASH_BYTES];
@@ -313,7 +329,9 @@ static void answer_status(loop *l, uint32_t msgid)
     engine_root(l->engine, root);
     proto_hash_write(root, hex);
     proto_put_result(&l->out, msgid);
-    pack_put_map(&l->out, 10);
+    pack_put_map(&l->out, 11);
+    pack_put_word(&l->out, "dropped");
+    put_dropped(l);
     pack_put_word(&l->out, "head");
     pack_put_unsigned(&l->out, store_flushed(l->store));
     pack_put_word(&l->out, "log");

@@ -45,6 +45,12 @@ void host_yield(void);
 /** Fill with bytes fit for a salt. Does not fail: a kernel without randomness ends the process. */
 void host_random(void *ret_bytes, size_t size);
 
+/* Descriptors. */
+
+/** Ask for as many open files as the process may have, and return how many that is. Fewer than
+ * asked for are fine. */
+uint32_t host_descriptors(void);
+
 /* Signals. */
 
 /**

@@ -7,14 +7,17 @@
 
 trial_code monitor_open(net *n, trial_error *err)
 {
-    int events = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED;
+    /* Not the event of a handshake: it does not say whose it was. */
+    int events = ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED;
     int linger = 0;
+    int no_bound = 0; /* libzmq would wait for us with its lock held, and its peers with it */
 
     if (zmq_socket_monitor(n->router, MONITOR_ENDPOINT, events) != 0) {
         return net_fail(err, "watching connections");
     }
     n->monitor = zmq_socket(n->context, ZMQ_PAIR);
     if (n->monitor == NULL || zmq_setsockopt(n->monitor, ZMQ_LINGER, &linger, sizeof linger) != 0 ||
+        zmq_setsockopt(n->monitor, ZMQ_RCVHWM, &no_bound, sizeof no_bound) != 0 ||
         zmq_connect(n->monitor, MONITOR_ENDPOINT) != 0) {
         return net_fail(err, "watching connections");
     }
@@ -30,7 +33,7 @@ static void note(net *n, uint16_t event, uint32_t fd)
         memset(n->is_peer + n->is_peer_size, 0, size - n->is_peer_size);
         n->is_peer_size = size;
     }
-    if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED && n->is_peer[fd] == 0) {
+    if (event == ZMQ_EVENT_ACCEPTED && n->is_peer[fd] == 0) {
         n->is_peer[fd] = 1;
         n->peers++;
     } else if (event == ZMQ_EVENT_DISCONNECTED && n->is_peer[fd] == 1) {

@@ -8,6 +8,7 @@
 typedef struct net net;
 
 #define NET_PEER_BYTES_MAX 255 /* of a routing id, ZeroMQ's own bound */
+#define NET_LISTENERS_MAX 9    /* eight endpoints of requests, and the feed's */
 
 typedef struct net_settings {
     const char *const *listen; /* endpoints of requests */
@@ -16,13 +17,14 @@ typedef struct net_settings {
     uint64_t message_bytes; /* a peer that sends a larger frame is cut off by libzmq */
     uint32_t peer_queue;    /* messages on their way to one peer, in libzmq and again here */
     uint32_t feed_queue;    /* events on their way to one reader of the feed */
+    uint32_t descriptors;   /* that the process may have open; 0: connections are not bounded */
 } net_settings;
 
 /**
  * Bind both sockets.
  *
  * Fails with INVALID  an endpoint that is none, or tcp on an address others can reach: without keys
- *                     the daemon serves ipc and loopback only.
+ *                     the daemon serves ipc and loopback only; or too few descriptors for anybody.
  *            BUSY     the address is in use.
  *            STORAGE  anything else; err->system_errno says what.
  */
@@ -71,7 +73,8 @@ typedef struct net_watch {
  * bound). False where nothing has come. */
 bool net_wait(net *n, net_watch *watches, uint32_t count, long timeout_ms);
 
-uint32_t net_peers(const net *n);   /* connected now */
-uint64_t net_dropped(const net *n); /* answers dropped: the peer was gone, or its queue full */
+uint32_t net_peers(const net *n);       /* connected now */
+uint64_t net_turned_away(const net *n); /* connections, for want of descriptors */
+uint64_t net_dropped(const net *n);     /* answers dropped: the peer was gone, or its queue full */
 
 #endif

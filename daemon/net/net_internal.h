@@ -24,7 +24,7 @@ struct net {
     outbox *outboxes;             /* of peers that are slow */
     uint32_t queue_max;
     uint32_t peers;
-    uint8_t *is_peer; /* by descriptor: its handshake is done */
+    uint8_t *is_peer; /* by descriptor */
     size_t is_peer_size;
     uint64_t dropped;
 };
@@ -39,6 +39,13 @@ net_sent net_send_now(net *n, trial_bytes peer, bool is_delimited, trial_bytes p
 bool outbox_has(const net *n, trial_bytes peer);
 bool outbox_add(net *n, trial_bytes peer, bool is_delimited, trial_bytes payload);
 void outbox_drop_all(net *n);
+
+/* accept.c: how many connections there may be. */
+
+/** State the bound before a listener is bound: so many descriptors has the process, and so many
+ * listeners share them. Fails with INVALID: too few to serve anybody. */
+TRIAL_MUST_USE trial_code accept_bound(uint32_t descriptors, uint32_t listeners, trial_error *err);
+uint64_t accept_turned_away(void);
 
 /* monitor.c: who is connected. */
 TRIAL_MUST_USE trial_code monitor_open(net *n, trial_error *err);

@@ -141,6 +141,11 @@ trial_code net_open(const net_settings *settings, net **ret_net, trial_error *er
     } else {
         (void)zmq_ctx_set(n->context, ZMQ_BLOCKY, 0); /* known options: they cannot fail */
         (void)zmq_ctx_set(n->context, ZMQ_MAX_SOCKETS, 64);
+        code = settings->descriptors == 0
+                   ? TRIAL_OK
+                   : accept_bound(settings->descriptors, settings->listen_count + 1, err);
+    }
+    if (code == TRIAL_OK) {
         code = open_router(n, settings, err);
     }
     if (code == TRIAL_OK) {
@@ -312,4 +317,10 @@ uint32_t net_peers(const net *n)
 uint64_t net_dropped(const net *n)
 {
     return n->dropped;
+}
+
+uint64_t net_turned_away(const net *n)
+{
+    (void)n;
+    return accept_turned_away();
 }

@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -328,6 +329,21 @@ static void test_a_gone_reader_costs_lines_and_not_the_daemon(void **state)
     (void)close(ends[1]);
 }
 
+static void test_as_many_files_as_the_process_may_have(void **state)
+{
+    struct rlimit before;
+    struct rlimit after;
+
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    before.rlim_max = before.rlim_max < 500 ? before.rlim_max : 500;
+    before.rlim_cur = 100;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(host_descriptors(), before.rlim_max);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &after), 0);
+    assert_int_equal(after.rlim_cur, before.rlim_max);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -337,6 +353,7 @@ int main(void)
         cmocka_unit_test(test_an_abstract_name_is_told_too),
         cmocka_unit_test(test_without_a_manager_notices_are_nothing),
         cmocka_unit_test(test_the_watchdog_is_ours_only_where_it_names_us),
+        cmocka_unit_test(test_as_many_files_as_the_process_may_have),
         cmocka_unit_test(test_the_clocks_count_in_their_units),
         cmocka_unit_test(test_random_bytes_fill_all_they_were_asked_for),
         cmocka_unit_test(test_signals_wait_to_be_read),
