@@ -28,6 +28,21 @@ static int64_t views_behind(const trial_value *status)
     return behind;
 }
 
+/* What the daemon had no room for since it started; nothing is said where that is nothing. */
+static void print_dropped(const trial_value *dropped)
+{
+    int64_t answers = trial_value_get_integer(dropped, "answers");
+    int64_t connections = trial_value_get_integer(dropped, "connections");
+    int64_t lines = trial_value_get_integer(dropped, "lines");
+
+    if (answers + connections + lines > 0) {
+        (void)printf("dropped  %lld answers, %lld connections, %lld log lines\n",
+                     (long long)answers,
+                     (long long)connections,
+                     (long long)lines);
+    }
+}
+
 /* Where the log lies: what LMDB holds, what only the journal holds yet, and the room there is. */
 static void print_stores(const trial_value *stores)
 {
@@ -40,6 +55,11 @@ static void print_stores(const trial_value *stores)
                  (double)trial_value_get_integer(lmdb, "bytes") / MIB,
                  (double)trial_value_get_integer(lmdb, "free") / (MIB * 1024),
                  refusing != NULL && refusing->as.truth ? ": TOO FEW, APPENDS ARE REFUSED" : "");
+    if (trial_value_get_integer(lmdb, "readers") > 0) {
+        (void)printf("reading  %lld snapshots, the oldest for %.1f s\n",
+                     (long long)trial_value_get_integer(lmdb, "readers"),
+                     (double)trial_value_get_integer(lmdb, "oldest_ms") / 1000);
+    }
     (void)printf("journal  at %lld, %.1f of %.1f MiB in use\n",
                  (long long)trial_value_get_integer(journal, "position"),
                  (double)trial_value_get_integer(journal, "used") / MIB,
@@ -60,6 +80,7 @@ static void print_status(const trial_value *result)
         (void)printf(behind == 0 ? ", all at the head\n" : ", %lld behind\n", (long long)behind);
     }
     (void)printf("peers    %lld\n", (long long)trial_value_get_integer(result, "peers"));
+    print_dropped(trial_value_get(result, "dropped"));
     (void)printf("uptime   %lldd %02lld:%02lld:%02lld\n",
                  (long long)(uptime / 86400),
                  (long long)(uptime / 3600 % 24),
