@@ -161,6 +161,7 @@ trial_code net_open(const net_settings *settings, net **ret_net, trial_error *er
         net_close(n);
         return code;
     }
+    monitor_drain(n); /* a socket that was never read from does not say that it can be */
     *ret_net = n;
     return TRIAL_OK;
 }
