@@ -117,7 +117,7 @@ static trial_code run_turn(loop *l)
 
 static bool is_level(const loop *l)
 {
-    return store_committed(l->store) == store_flushed(l->store);
+    return store_committed(l->store) == store_flushed(l->store) && !store_is_swapping(l->store);
 }
 
 /* Bring LMDB level when somebody waits for it, when enough has come, or after a quiet moment. */
@@ -128,7 +128,8 @@ static void commit_when_due(loop *l, uint64_t now_ms)
     if (is_level(l) || (l->is_refusing && now_ms < l->retry_ms)) {
         return;
     }
-    if (l->waiting != NULL || l->is_refusing || is_quiet || store_commit_is_due(l->store)) {
+    if (l->waiting != NULL || l->swapping != NULL || l->is_refusing || is_quiet ||
+        store_commit_is_due(l->store)) {
         store_commit_begin(l->store);
     }
 }
@@ -341,6 +342,7 @@ static trial_code run_round(loop *l)
     now_ms = host_monotonic_ms(); /* a turn takes time, and its own is not a quiet one */
     subscribers_pump(l->subscribers, store_flushed(l->store), now_ms);
     ask_for_pages(l, now_ms);
+    rebuilding_commit(l);
     release_waiting(l);
     commit_when_due(l, now_ms);
     tick(l, now_ms);

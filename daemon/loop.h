@@ -46,9 +46,13 @@ typedef struct loop {
     bool has_served;   /* the last turn had a request */
     /* what waits for a commit */
     readers_job *waiting;
-    bool is_refusing;     /* LMDB could not commit for want of space */
-    uint64_t retry_ms;    /* when to try that commit again */
-    uint64_t appended_ms; /* when the last turn added anything */
+    /* rebuilds */
+    readers_job *rebuilds; /* those not begun, in the order they were asked for */
+    readers_job *swapping; /* swapped, and not committed yet */
+    bool is_rebuilding;    /* one was begun and is not cleared away yet */
+    bool is_refusing;      /* LMDB could not commit for want of space */
+    uint64_t retry_ms;     /* when to try that commit again */
+    uint64_t appended_ms;  /* when the last turn added anything */
     /* clocks */
     uint64_t beat_ms;      /* when the feed's next heartbeat is due */
     uint64_t alive_ms;     /* when the watchdog is fed next */
@@ -69,6 +73,25 @@ TRIAL_MUST_USE trial_code requests_take(loop *l, const net_message *message);
 
 /** Answer what asked about the daemon itself, now that the turn is on disk. (requests.c) */
 void requests_answer_questions(loop *l);
+
+/** Rebuild what is of an older version, and clear what an earlier rebuild left. (rebuilding.c) */
+TRIAL_MUST_USE trial_code rebuilding_start(loop *l, trial_error *err);
+
+/** Rebuild when those before it are done; the job is taken. (rebuilding.c) */
+void rebuilding_add(loop *l, readers_job *job);
+
+/** A fold or a clearing has come back from its thread. Fails with STORAGE: the process must leave
+ * (loop.failure). (rebuilding.c) */
+TRIAL_MUST_USE trial_code rebuilding_continue(loop *l, readers_job *job);
+
+/** A commit has ended: was it the one that puts rebuilt rows in use? (rebuilding.c) */
+void rebuilding_commit(loop *l);
+
+/** Let go of those that wait. (rebuilding.c) */
+void rebuilding_drop(loop *l);
+
+/** A map of views, or of the one, each at that position. (rebuilding.c) */
+void rebuilding_put_views(pack_writer *writer, views_view only, uint64_t position);
 
 /** A job has come back from its thread: answer it. (requests.c) */
 TRIAL_MUST_USE trial_code requests_finish(loop *l, readers_job *job);

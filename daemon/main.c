@@ -151,6 +151,9 @@ static int open_rest(loop *l, trial_error *err)
     if (readers_start(l->store, &settings, config->readers, &l->readers, err) != TRIAL_OK) {
         return leave(EXIT_FAILURE, err);
     }
+    if (rebuilding_start(l, err) != TRIAL_OK) {
+        return leave(EXIT_STORE_FAILED, err);
+    }
     return EXIT_SUCCESS;
 }
 
@@ -180,6 +183,7 @@ static void close_all(loop *l)
         l->waiting = job->next;
         readers_job_done(job);
     }
+    rebuilding_drop(l);
     subscribers_done(l->subscribers);
     net_close(l->net);
     engine_close(l->engine);

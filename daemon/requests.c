@@ -103,8 +103,8 @@ static trial_code on_append(loop *l,
 }
 
 /* Make a job of a request: the frame is copied, for it goes with this turn, and read again. */
-static trial_code
-give_job(loop *l, readers_kind kind, const net_message *message, const trial_request *request)
+static readers_job *
+make_job(loop *l, readers_kind kind, const net_message *message, const trial_request *request)
 {
     readers_job *job = readers_job_new();
     uint8_t *copy = trial_memory(message->payload.size);
@@ -124,6 +124,14 @@ give_job(loop *l, readers_kind kind, const net_message *message, const trial_req
         trial_panic(__FILE__, __LINE__, "a request that was read once is not read again");
     }
     TRIAL_ASSERT(job->request.msgid == request->msgid);
+    return job;
+}
+
+static trial_code
+give_job(loop *l, readers_kind kind, const net_message *message, const trial_request *request)
+{
+    readers_job *job = make_job(l, kind, message, request);
+
     job->next = l->waiting;
     l->waiting = job;
     return TRIAL_OK;
@@ -168,7 +176,8 @@ static trial_code on_rebuild(loop *l,
         answer_error(l, message, request->msgid, &err);
         return TRIAL_OK;
     }
-    return give_job(l, READERS_LONG, message, request);
+    rebuilding_add(l, make_job(l, READERS_REBUILD, message, request));
+    return TRIAL_OK;
 }
 
 static trial_code on_subscribe(loop *l,
@@ -281,21 +290,6 @@ static void put_store_facts(loop *l)
     pack_put_truth(&l->out, l->is_refusing || facts.is_refusing);
 }
 
-static void put_views(loop *l, views_view only, uint64_t position)
-{
-    trial_arena arena = { 0 };
-    trial_value *views = trial_value_map(&arena);
-
-    for (views_view view = 0; view < VIEWS_COUNT; view++) {
-        if (only == VIEWS_COUNT || only == view) {
-            trial_value_set(
-                &arena, views, views_name(view), trial_value_unsigned(&arena, position));
-        }
-    }
-    pack_put_value(&l->out, views, &arena);
-    trial_arena_done(&arena);
-}
-
 static void put_work(loop *l)
 {
     uint64_t done;
@@ -349,7 +343,7 @@ static void answer_status(loop *l, uint32_t msgid)
     pack_put_word(&l->out, "version");
     pack_put_word(&l->out, TRIALD_VERSION);
     pack_put_word(&l->out, "views");
-    put_views(l, VIEWS_COUNT, store_flushed(l->store));
+    rebuilding_put_views(&l->out, VIEWS_COUNT, store_flushed(l->store));
     pack_put_word(&l->out, "work");
     put_work(l);
 }
@@ -384,51 +378,12 @@ void requests_answer_questions(loop *l)
     l->question_count = 0;
 }
 
-/* Swap rebuilt rows in and say where the views stand now. */
-static trial_code finish_rebuild(loop *l, readers_job *job)
-{
-    trial_text view = job->request.as.rebuild.view;
-    views_view only = trial_text_is_set(view) ? views_named(view) : VIEWS_COUNT;
-    uint32_t kinds = only == VIEWS_COUNT ? UINT32_MAX : views_kinds(only);
-    uint64_t position = 0;
-    trial_code code = job->code;
-
-    if (code == TRIAL_OK) {
-        code = store_commit_all(l->store, &job->err);
-    }
-    if (code == TRIAL_OK) {
-        code = engine_swap(l->engine, job->rebuilt, job->folded, kinds, &position, &job->err);
-    }
-    pack_writer_reset(&l->out);
-    if (code != TRIAL_OK) {
-        proto_put_error(&l->out, job->request.msgid, &job->err);
-    } else {
-        proto_put_result(&l->out, job->request.msgid);
-        pack_put_map(&l->out, 1);
-        pack_put_word(&l->out, "views");
-        put_views(l, only, position);
-    }
-    (void)net_send(l->net,
-                   (trial_bytes){ job->peer, job->peer_size },
-                   job->is_delimited,
-                   pack_written(&l->out),
-                   true);
-    pack_writer_reset(&l->out);
-    if (code == TRIAL_STORAGE) {
-        l->failure = job->err;
-        return code;
-    }
-    return TRIAL_OK;
-}
-
 trial_code requests_finish(loop *l, readers_job *job)
 {
-    trial_code code = TRIAL_OK;
-
     if (job->kind == READERS_PAGE) {
         subscribers_take_page(l->subscribers, job, host_monotonic_ms());
-    } else if (job->kind == READERS_LONG && job->request.method == TRIAL_METHOD_REBUILD) {
-        code = finish_rebuild(l, job);
+    } else if (job->kind == READERS_REBUILD || job->kind == READERS_CLEAR) {
+        return rebuilding_continue(l, job);
     } else {
         (void)net_send(l->net,
                        (trial_bytes){ job->peer, job->peer_size },
@@ -437,5 +392,5 @@ trial_code requests_finish(loop *l, readers_job *job)
                        true);
     }
     readers_job_done(job);
-    return code;
+    return TRIAL_OK;
 }

@@ -1,12 +1,11 @@
-/* answers.h - what readers answer from snapshots: read, query, verify, and the folding of a
- * rebuild. Called by several threads at once; they share the store and nothing else. */
+/* answers.h - what readers answer from snapshots: read, query, verify. Called by several threads at
+ * once; they share the store and nothing else. */
 #ifndef ENGINE_ANSWERS_H
 #define ENGINE_ANSWERS_H
 
 #include "chain.h"
 #include "frame.h"
 #include "moment.h"
-#include "scratch.h"
 
 typedef struct answers_settings {
     uint32_t request_bytes; /* an answer stays under it */
@@ -74,10 +73,5 @@ void answers_verify(store *s,
                     const struct trial_request_verify *request,
                     answers_progress *progress,
                     pack_writer *answer);
-
-/** Fold the log into `into`, judging as it goes, until close to its end. ret_folded: the last
- * position. */
-TRIAL_MUST_USE trial_code answers_refold(
-    store *s, scratch *into, answers_progress *progress, uint64_t *ret_folded, trial_error *err);
 
 #endif

@@ -1,7 +1,8 @@
 /* engine.c - the writer's life: open and recover, turns, and the swap of rebuilt rows. */
 #include "engine_internal.h"
 
-#include "scratch.h"
+#include "rebuild.h"
+#include "version.h"
 
 #include <stdlib.h>
 
@@ -16,6 +17,60 @@ static void put_log_row(engine *e)
 
     store_put(
         e->store, STORE_META, log_key(), (trial_bytes){ bytes, log_row_write(&e->log, bytes) });
+}
+
+static trial_bytes fold_key(void)
+{
+    return (trial_bytes){ (const uint8_t *)FOLD_ROW_KEY, sizeof FOLD_ROW_KEY - 1 };
+}
+
+/* The rows are of this version of the fold. No request undoes it. */
+static void put_fold_row(engine *e)
+{
+    uint8_t bytes[FOLD_ROW_BYTES];
+
+    fold_row_write(bytes);
+    store_put(e->store, STORE_META, fold_key(), (trial_bytes){ bytes, sizeof bytes });
+    store_mark(e->store);
+    e->is_fold_old = false;
+}
+
+/* Rows of other shapes cannot be read: they are folded anew before anything is put beside them. */
+static trial_code fold_again(engine *e, trial_error *err)
+{
+    answers_progress progress = { 0 };
+    rebuild *r = rebuild_new(e->store, &progress);
+    trial_code code = rebuild_fold(r, err);
+
+    if (code == TRIAL_OK) {
+        code = rebuild_swap(r, e, err);
+    }
+    if (code == TRIAL_OK) {
+        code = store_commit_all(e->store, err);
+    }
+    rebuild_done(r);
+    return code == TRIAL_OK
+               ? TRIAL_OK
+               : trial_fail_while(err, "folding the log again for this version of triald");
+}
+
+/* Which version of the fold made the rows that LMDB holds? */
+static trial_code check_fold_row(engine *e, trial_error *err)
+{
+    trial_bytes bytes = { 0 };
+    fold_row_age age;
+    trial_code code = store_get(e->store, STORE_META, fold_key(), &bytes, err);
+
+    if (code != TRIAL_OK) {
+        return code;
+    }
+    age = fold_row_look(bytes);
+    if (store_committed(e->store) == 0) {
+        put_fold_row(e);
+        return TRIAL_OK;
+    }
+    e->is_fold_old = age == FOLD_ROW_OLD;
+    return age == FOLD_ROW_FOREIGN ? fold_again(e, err) : TRIAL_OK;
 }
 
 /* Where LMDB's log stands; an empty log where it holds none. */
@@ -121,6 +176,9 @@ trial_code engine_open(store *s,
     e->log.last_ingest = TRIAL_INSTANT_NONE;
     code = load_log_row(e, err);
     if (code == TRIAL_OK) {
+        code = check_fold_row(e, err);
+    }
+    if (code == TRIAL_OK) {
         code = recover(e, ret_recovered, err);
     }
     if (code != TRIAL_OK) {
@@ -184,66 +242,17 @@ store *engine_store(const engine *e)
     return e->store;
 }
 
-static trial_code
-get_record_of_writer(void *context, uint64_t position, trial_bytes *ret_record, trial_error *err)
+trial_code engine_swap(engine *e, store_build *build, trial_error *err)
 {
-    engine *e = context;
+    trial_code code = store_swap(e->store, build, err);
 
-    return store_get_record(e->store, position, ret_record, err);
-}
-
-/* Bring rebuilt rows level with the log: the events that came while they were folded. */
-static trial_code fold_rest(engine *e, scratch *rebuilt, uint64_t folded, trial_error *err)
-{
-    trial_arena arena = { 0 };
-    trial_code code = TRIAL_OK;
-
-    for (uint64_t position = folded + 1; code == TRIAL_OK && position <= store_head(e->store);
-         position++) {
-        trial_bytes bytes = { 0 };
-        proto_record record;
-
-        code = store_get_record(e->store, position, &bytes, err);
-        if (code == TRIAL_OK) {
-            code = proto_record_read(trial_arena_bytes(&arena, bytes), &record, err);
-        }
-        if (code == TRIAL_OK) {
-            fold_rows rows = scratch_rows(rebuilt, get_record_of_writer, e);
-
-            code = fold_event(&rows, &record, true, &arena, err);
-        }
-        trial_arena_reset(&arena);
-    }
-    trial_arena_done(&arena);
-    return code;
-}
-
-static bool next_row(void *context, trial_bytes *ret_key, trial_bytes *ret_value)
-{
-    return scratch_next(context, ret_key, ret_value);
-}
-
-trial_code engine_swap(engine *e,
-                       struct scratch *rebuilt,
-                       uint64_t folded,
-                       uint32_t kinds,
-                       uint64_t *ret_position,
-                       trial_error *err)
-{
-    trial_code code = fold_rest(e, rebuilt, folded, err);
-
-    for (trial_kind kind = 0; code == TRIAL_OK && kind < TRIAL_KIND_COUNT; kind++) {
-        row_key prefix;
-
-        if ((kinds >> kind & 1) == 0) {
-            continue;
-        }
-        key_state(kind, (trial_text){ 0 }, &prefix);
-        scratch_rewind(rebuilt, kind);
-        code = store_replace(e->store, STORE_STATE, key_span(&prefix), next_row, rebuilt, err);
-    }
     if (code == TRIAL_OK) {
-        *ret_position = store_head(e->store);
+        put_fold_row(e);
     }
     return code;
+}
+
+bool engine_needs_rebuild(const engine *e)
+{
+    return e->is_fold_old;
 }

@@ -5,6 +5,7 @@
 
 #include "fold.h"
 #include "frame.h"
+#include "generation.h"
 #include "keys.h"
 
 typedef struct engine engine;
@@ -72,17 +73,10 @@ void engine_root(const engine *e, uint8_t *ret_root);
 
 store *engine_store(const engine *e);
 
-/**
- * Swap rebuilt rows in: fold what came after `folded` into them, then replace the tables' rows of
- * these kinds. The store must be idle (store_commit_all()). ret_position: where the tables stand
- * now.
- */
-struct scratch;
-TRIAL_MUST_USE trial_code engine_swap(engine *e,
-                                      struct scratch *rebuilt,
-                                      uint64_t folded,
-                                      uint32_t kinds,
-                                      uint64_t *ret_position,
-                                      trial_error *err);
+/** Did an older version of the fold make the rows? They serve, and are to be rebuilt beside. */
+bool engine_needs_rebuild(const engine *e);
+
+/** Swap rebuilt rows in, between two turns; see store_swap(). */
+TRIAL_MUST_USE trial_code engine_swap(engine *e, store_build *build, trial_error *err);
 
 #endif

@@ -14,6 +14,7 @@ struct engine {
     log_row log;        /* the tree and clock of all that was appended */
     trial_instant now;  /* of this turn */
     bool has_unflushed; /* the turn appended something */
+    bool is_fold_old;   /* the rows are readable, but an older version of the fold made them */
     uint8_t salts[ENGINE_SALTS * TRIAL_SALT_BYTES];
     uint32_t salts_left; /* at the beginning of `salts`; each is used once */
     pack_writer state;   /* one that is being encoded */

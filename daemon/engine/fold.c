@@ -166,3 +166,16 @@ trial_code fold_event(const fold_rows *rows,
     }
     return code == TRIAL_OK ? fold_save(step, err) : code;
 }
+
+trial_code fold_bytes(
+    const fold_rows *rows, trial_bytes bytes, bool is_judged, trial_arena *arena, trial_error *err)
+{
+    proto_record record;
+    trial_code code = proto_record_read(bytes, &record, err);
+
+    if (code == TRIAL_OK && (rows->is_in == NULL || rows->is_in(rows->context, &record))) {
+        code = fold_event(rows, &record, is_judged, arena, err);
+        trial_arena_reset(arena);
+    }
+    return code;
+}

@@ -85,4 +85,9 @@ TRIAL_MUST_USE trial_code fold_event(const fold_rows *rows,
                                      trial_arena *arena,
                                      trial_error *err);
 
+/** Fold one record of a walk over the log, as its bytes stand there, if the rows take it in; the
+ * arena is reset. Fails with STORAGE where the bytes are no record. */
+TRIAL_MUST_USE trial_code fold_bytes(
+    const fold_rows *rows, trial_bytes bytes, bool is_judged, trial_arena *arena, trial_error *err);
+
 #endif

@@ -181,22 +181,13 @@ static bool is_chosen(void *context, const proto_record *record)
 }
 
 /* Fold one record if it is among the chosen; false ends the walk. */
-static bool fold_bytes(struct folding *folding, trial_bytes bytes)
-{
-    proto_record record;
-
-    folding->code = proto_record_read(bytes, &record, folding->err);
-    if (folding->code == TRIAL_OK && moment_takes(folding->choice, &record)) {
-        folding->code = fold_event(&folding->rows, &record, false, &folding->arena, folding->err);
-        trial_arena_reset(&folding->arena);
-    }
-    return folding->code == TRIAL_OK;
-}
-
 static bool fold_visited(void *context, trial_bytes key, trial_bytes value)
 {
+    struct folding *folding = context;
+
     (void)key;
-    return fold_bytes(context, value);
+    folding->code = fold_bytes(&folding->rows, value, false, &folding->arena, folding->err);
+    return folding->code == TRIAL_OK;
 }
 
 /* Positions to fold, gathered from the lists of programmes. */
@@ -252,7 +243,7 @@ static trial_code fold_programme(struct folding *folding, trial_text programme)
         trial_bytes bytes = { 0 };
 
         code = store_read_record(folding->ground->read, positions.items[i], &bytes, folding->err);
-        if (code == TRIAL_OK && !fold_bytes(folding, bytes)) {
+        if (code == TRIAL_OK && !fold_visited(folding, (trial_bytes){ 0 }, bytes)) {
             code = folding->code;
         }
     }

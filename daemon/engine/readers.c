@@ -71,7 +71,7 @@ void readers_job_done(readers_job *job)
     trial_arena_done(&job->arena);
     pack_writer_done(&job->answer);
     pack_writer_done(&job->page.events);
-    scratch_done(job->rebuilt);
+    rebuild_done(job->rebuild);
     free(job);
 }
 
@@ -94,12 +94,14 @@ static void do_long(readers *r, readers_job *job)
 {
     r->progress.done = 0;
     r->progress.total = 0;
-    if (job->request.method == TRIAL_METHOD_VERIFY) {
+    if (job->kind == READERS_LONG) {
         answers_verify(
             r->store, job->request.msgid, &job->request.as.verify, &r->progress, &job->answer);
+    } else if (job->kind == READERS_CLEAR) {
+        job->code = store_clear_spare(r->store, &r->progress.is_stopped, &job->err);
     } else {
-        job->rebuilt = scratch_new();
-        job->code = answers_refold(r->store, job->rebuilt, &r->progress, &job->folded, &job->err);
+        job->rebuild = job->rebuild == NULL ? rebuild_new(r->store, &r->progress) : job->rebuild;
+        job->code = rebuild_fold(job->rebuild, &job->err);
     }
     r->progress.total = 0;
 }
@@ -122,6 +124,8 @@ static void do_job(readers *r, readers_job *job, chain *known)
                                       &job->err);
         break;
     case READERS_LONG:
+    case READERS_REBUILD:
+    case READERS_CLEAR:
         do_long(r, job);
         break;
     }
@@ -249,7 +253,7 @@ void readers_stop(readers *r)
 
 void readers_give(readers *r, readers_job *job)
 {
-    bool is_long = job->kind == READERS_LONG;
+    bool is_long = job->kind != READERS_REQUEST && job->kind != READERS_PAGE;
 
     (void)pthread_mutex_lock(&r->lock);
     push(is_long ? &r->long_jobs : &r->short_jobs, job);

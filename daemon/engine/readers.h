@@ -5,13 +5,16 @@
 #define ENGINE_READERS_H
 
 #include "answers.h"
+#include "rebuild.h"
 
 typedef struct readers readers;
 
 typedef enum readers_kind {
     READERS_REQUEST, /* read or query */
     READERS_PAGE,    /* the next page of a subscription */
-    READERS_LONG,    /* verify, or the folding of a rebuild: on a thread of their own */
+    READERS_LONG,    /* verify: on the thread of what is long */
+    READERS_REBUILD, /* the next fold of a rebuild: there too */
+    READERS_CLEAR,   /* what a rebuild left behind: there too */
 } readers_kind;
 
 /** One job. The loop owns it before readers_give() and after readers_take(). */
@@ -34,9 +37,9 @@ typedef struct readers_job {
     /* the results */
     pack_writer answer; /* a response frame */
     answers_page page;
-    scratch *rebuilt;
-    uint64_t folded;
-    trial_code code; /* of a page or a rebuild */
+    rebuild *rebuild; /* begun by the first fold */
+    uint64_t swapped; /* position at which it was swapped */
+    trial_code code;  /* of a page, a rebuild or a clearing */
     trial_error err;
 } readers_job;
 

@@ -1,4 +1,4 @@
-/* verify.c - the whole log read again: for an auditor, and into fresh states for a rebuild. */
+/* verify.c - the whole log read again, for an auditor. */
 #include "answers.h"
 
 #define RECORDS_PER_SNAPSHOT 10000u
@@ -16,7 +16,6 @@ struct reading {
     uint64_t bad;                           /* first bad position, 0: none */
     uint64_t earlier_size;                  /* of the earlier log */
     uint8_t earlier_root[TRIAL_HASH_BYTES]; /* as recomputed */
-    scratch *into;
     trial_code code;
     trial_error *err;
 };
@@ -195,55 +194,4 @@ void answers_verify(store *s,
     } else {
         put_verdict(&reading, msgid, request, answer);
     }
-}
-
-static trial_code
-record_of_reading(void *context, uint64_t position, trial_bytes *ret_record, trial_error *err)
-{
-    const struct reading *reading = context;
-
-    return store_read_record(reading->read, position, ret_record, err);
-}
-
-static bool fold_visited(void *context, trial_bytes key, trial_bytes value)
-{
-    struct reading *reading = context;
-    fold_rows rows = scratch_rows(reading->into, record_of_reading, reading);
-    proto_record record;
-
-    (void)key;
-    reading->code = proto_record_read(value, &record, reading->err);
-    if (reading->code == TRIAL_OK) {
-        reading->code = fold_event(&rows, &record, true, &reading->arena, reading->err);
-        trial_arena_reset(&reading->arena);
-        reading->next = record.position + 1;
-        reading->progress->done = record.position;
-    }
-    return reading->code == TRIAL_OK && ++reading->in_slice % RECORDS_PER_SNAPSHOT != 0 &&
-           !reading->progress->is_stopped;
-}
-
-trial_code answers_refold(
-    store *s, scratch *into, answers_progress *progress, uint64_t *ret_folded, trial_error *err)
-{
-    struct reading reading = {
-        .store = s, .progress = progress, .next = 1, .into = into, .err = err
-    };
-    trial_code code = store_read_begin(s, &reading.read, &reading.committed, err);
-
-    progress->total = reading.committed;
-    while (code == TRIAL_OK && reading.next <= reading.committed) {
-        code = store_read_log(reading.read, reading.next, false, fold_visited, &reading, err);
-        code = code == TRIAL_OK ? reading.code : code;
-        if (code == TRIAL_OK && progress->is_stopped) {
-            code = trial_fail(err, TRIAL_BUSY, "the daemon is leaving; ask again when it is back");
-        }
-        if (code == TRIAL_OK && !begin_slice(&reading)) {
-            code = reading.code;
-        }
-    }
-    store_read_end(reading.read);
-    trial_arena_done(&reading.arena);
-    *ret_folded = reading.next - 1;
-    return code;
 }

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 /* Rows by table and key, so that LMDB's pages are each visited once. */
-static int compare_rows(const void *left, const void *right)
+int commit_compare_rows(const void *left, const void *right)
 {
     const overlay_row *a = *(const overlay_row *const *)left;
     const overlay_row *b = *(const overlay_row *const *)right;
@@ -56,11 +56,12 @@ static int write_row(MDB_txn *txn, MDB_dbi dbi, MDB_cursor *cursor, const overla
     return rc == MDB_NOTFOUND ? MDB_SUCCESS : rc;
 }
 
-static int put_rows(MDB_txn *txn, const store_tables *t, const overlay *batch)
+static int put_rows(MDB_txn *txn, const store_tables *t, const overlay *batch, uint32_t generation)
 {
     const overlay_row **sorted = malloc((batch->row_count + 1) * sizeof *sorted);
     MDB_cursor *cursor = NULL;
     uint8_t table = STORE_TABLE_COUNT;
+    MDB_dbi dbi = 0;
     int rc = MDB_SUCCESS;
 
     if (sorted == NULL) {
@@ -69,7 +70,7 @@ static int put_rows(MDB_txn *txn, const store_tables *t, const overlay *batch)
     for (size_t i = 0; i < batch->row_count; i++) {
         sorted[i] = &batch->rows[i];
     }
-    qsort(sorted, batch->row_count, sizeof *sorted, compare_rows);
+    qsort(sorted, batch->row_count, sizeof *sorted, commit_compare_rows);
     for (size_t i = 0; i < batch->row_count && rc == MDB_SUCCESS; i++) {
         if (sorted[i]->table != table) {
             table = sorted[i]->table;
@@ -77,10 +78,11 @@ static int put_rows(MDB_txn *txn, const store_tables *t, const overlay *batch)
                 mdb_cursor_close(cursor);
                 cursor = NULL;
             }
-            rc = mdb_cursor_open(txn, t->tables[table], &cursor);
+            dbi = t->tables[store_slot((store_table)table, generation)];
+            rc = mdb_cursor_open(txn, dbi, &cursor);
         }
         if (rc == MDB_SUCCESS) {
-            rc = write_row(txn, t->tables[table], cursor, sorted[i]);
+            rc = write_row(txn, dbi, cursor, sorted[i]);
         }
     }
     if (cursor != NULL) {
@@ -90,9 +92,10 @@ static int put_rows(MDB_txn *txn, const store_tables *t, const overlay *batch)
     return rc;
 }
 
-static int commit_batch(const store_tables *t, const overlay *batch)
+static int commit_batch(const store_tables *t, const overlay *batch, uint32_t generation)
 {
     MDB_txn *txn;
+    uint32_t current = 0;
     int rc = mdb_txn_begin(t->env, NULL, 0, &txn);
 
     if (rc != MDB_SUCCESS) {
@@ -100,7 +103,13 @@ static int commit_batch(const store_tables *t, const overlay *batch)
     }
     rc = put_records(txn, t->tables[STORE_LOG], batch);
     if (rc == MDB_SUCCESS) {
-        rc = put_rows(txn, t, batch);
+        rc = put_rows(txn, t, batch, generation);
+    }
+    if (rc == MDB_SUCCESS) {
+        rc = generation_get(txn, t, &current);
+    }
+    if (rc == MDB_SUCCESS && current != generation) { /* the swap of a rebuild */
+        rc = generation_put(txn, t, generation);
     }
     if (rc != MDB_SUCCESS) {
         mdb_txn_abort(txn);
@@ -111,25 +120,26 @@ static int commit_batch(const store_tables *t, const overlay *batch)
 
 /* LMDB reports a full disk as EIO. The most a commit may want is a page a row, the log again, and
  * some pages of its own. */
-static bool disk_was_full(const store *s, const overlay *batch)
+static uint64_t bytes_wanted(const overlay *batch)
 {
-    uint64_t wanted = (uint64_t)batch->row_count * 4096 + batch->log_size * 2 + 1024 * 1024;
-
-    return space_free(s) < wanted;
+    return (uint64_t)batch->row_count * 4096 + batch->log_size * 2 + (uint64_t)1024 * 1024;
 }
 
-static trial_code commit_and_explain(store *s, const overlay *batch, trial_error *err)
+int commit_reason(const store *s, int rc, uint64_t wanted)
 {
-    int rc = commit_batch(&s->tables, batch);
+    return rc == EIO && space_free(s) < wanted ? ENOSPC : rc;
+}
+
+static trial_code
+commit_and_explain(store *s, const overlay *batch, uint32_t generation, trial_error *err)
+{
+    int rc = commit_batch(&s->tables, batch, generation);
 
     if (rc == MDB_SUCCESS) {
         return TRIAL_OK;
     }
-    if (rc == EIO && disk_was_full(s, batch)) {
-        rc = ENOSPC;
-    }
     return store_fail(err,
-                      rc,
+                      commit_reason(s, rc, bytes_wanted(batch)),
                       "committing positions %llu to %llu to LMDB in '%s'",
                       (unsigned long long)batch->first,
                       (unsigned long long)overlay_last(batch),
@@ -145,11 +155,12 @@ static void *commit_loop(void *context)
     while (c->state != COMMIT_LEAVING) {
         if (c->state == COMMIT_RUNNING) {
             const overlay *batch = c->batch;
+            uint32_t generation = c->generation;
             trial_error err = TRIAL_ERROR_NONE;
             trial_code code;
 
             (void)pthread_mutex_unlock(&c->lock);
-            code = commit_and_explain(s, batch, &err);
+            code = commit_and_explain(s, batch, generation, &err);
             (void)pthread_mutex_lock(&c->lock);
             c->code = code;
             c->err = err;
@@ -240,10 +251,11 @@ bool store_commit_is_due(const store *s)
 /* What is flushed becomes the batch, and the writer goes on in the other overlay. */
 static bool freeze(store *s)
 {
-    if (s->head > s->flushed || overlay_is_empty(s->active)) {
+    if (s->head > s->flushed || (overlay_is_empty(s->active) && s->generation == s->current)) {
         return false;
     }
     s->frozen = s->active;
+    s->frozen_generation = s->generation;
     s->active = s->active == &s->overlays[0] ? &s->overlays[1] : &s->overlays[0];
     overlay_reset(s->active, s->head + 1);
     s->turn_at = 0;
@@ -258,6 +270,7 @@ void store_commit_begin(store *s)
     (void)pthread_mutex_lock(&c->lock);
     if (c->state == COMMIT_IDLE && (s->frozen != NULL || freeze(s))) {
         c->batch = s->frozen;
+        c->generation = s->frozen_generation;
         c->state = COMMIT_RUNNING;
         (void)pthread_cond_broadcast(&c->changed);
     }
@@ -268,6 +281,10 @@ static trial_code take_note(store *s, trial_error *err)
 {
     s->commit_failed_ms = 0;
     s->committed = overlay_last(s->frozen);
+    if (s->current != s->frozen_generation) { /* what was built is in use now */
+        s->current = s->frozen_generation;
+        s->is_building = false;
+    }
     overlay_reset(s->frozen, 0);
     s->frozen = NULL;
     return read_renew(s->snapshot, err);
@@ -310,7 +327,8 @@ trial_code store_commit_all(store *s, trial_error *err)
     if (code == TRIAL_OK) {
         code = store_commit_end(s, err);
     }
-    while (code == TRIAL_OK && (s->frozen != NULL || !overlay_is_empty(s->active))) {
+    while (code == TRIAL_OK &&
+           (s->frozen != NULL || !overlay_is_empty(s->active) || s->generation != s->current)) {
         store_commit_begin(s);
         commit_wait(s);
         code = store_commit_end(s, err);

@@ -113,6 +113,20 @@ bool overlay_is_empty(const overlay *o)
     return o->row_count == 0 && o->record_count == 0;
 }
 
+size_t overlay_row_bytes(const overlay *o)
+{
+    size_t bytes = o->row_room * sizeof *o->rows + o->slot_count * sizeof *o->slots +
+                   o->undo_room * sizeof *o->undo;
+
+    for (const overlay_chunk *chunk = o->chunks; chunk != NULL; chunk = chunk->next) {
+        bytes += chunk->room;
+        if (chunk == o->chunk) {
+            break; /* the others are kept for the next use */
+        }
+    }
+    return bytes;
+}
+
 uint64_t overlay_last(const overlay *o)
 {
     return o->first + o->record_count - 1;

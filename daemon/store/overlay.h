@@ -71,6 +71,9 @@ void overlay_done(overlay *o);
 
 bool overlay_is_empty(const overlay *o);
 
+/** Memory that rows take. */
+size_t overlay_row_bytes(const overlay *o);
+
 /** Position of the last record; first - 1 when there is none. */
 uint64_t overlay_last(const overlay *o);
 

@@ -73,33 +73,37 @@ static trial_code make_read(store *s, store_read **ret_read, trial_error *err)
 
 static int cursor_of(store_read *r, store_table table, MDB_cursor **ret_cursor)
 {
+    uint32_t slot = store_slot(table, r->generation);
     int rc = MDB_SUCCESS;
 
-    if (r->cursors[table] == NULL) {
-        rc = mdb_cursor_open(r->txn, r->owner->tables.tables[table], &r->cursors[table]);
-    } else if (!r->is_cursor_fresh[table]) {
-        rc = mdb_cursor_renew(r->txn, r->cursors[table]);
+    if (r->cursors[slot] == NULL) {
+        rc = mdb_cursor_open(r->txn, r->owner->tables.tables[slot], &r->cursors[slot]);
+    } else if (!r->is_cursor_fresh[slot]) {
+        rc = mdb_cursor_renew(r->txn, r->cursors[slot]);
     }
-    r->is_cursor_fresh[table] = rc == MDB_SUCCESS;
-    *ret_cursor = r->cursors[table];
+    r->is_cursor_fresh[slot] = rc == MDB_SUCCESS;
+    *ret_cursor = r->cursors[slot];
     return rc;
 }
 
 /* A walk keeps its cursor to itself, for what it visits may look up and walk in the same table. */
 static int take_cursor(store_read *r, store_table table, MDB_cursor **ret_cursor)
 {
+    uint32_t slot = store_slot(table, r->generation);
     int rc = cursor_of(r, table, ret_cursor);
 
-    r->cursors[table] = rc == MDB_SUCCESS ? NULL : r->cursors[table];
+    r->cursors[slot] = rc == MDB_SUCCESS ? NULL : r->cursors[slot];
     return rc;
 }
 
 static void give_cursor_back(store_read *r, store_table table, MDB_cursor *cursor)
 {
-    if (r->cursors[table] != NULL) {
-        mdb_cursor_close(r->cursors[table]);
+    uint32_t slot = store_slot(table, r->generation);
+
+    if (r->cursors[slot] != NULL) {
+        mdb_cursor_close(r->cursors[slot]);
     }
-    r->cursors[table] = cursor;
+    r->cursors[slot] = cursor;
 }
 
 static trial_code find_head(store_read *r, trial_error *err)
@@ -129,6 +133,9 @@ trial_code read_renew(store_read *r, trial_error *err)
     mdb_txn_reset(r->txn);
     memset(r->is_cursor_fresh, 0, sizeof r->is_cursor_fresh);
     rc = mdb_txn_renew(r->txn);
+    if (rc == MDB_SUCCESS && !r->is_fixed) {
+        rc = generation_get(r->txn, &r->owner->tables, &r->generation);
+    }
     if (rc != MDB_SUCCESS) {
         return store_fail(err, rc, "beginning a snapshot");
     }
@@ -158,6 +165,7 @@ void store_read_end(store_read *r)
 {
     if (r != NULL) {
         mdb_txn_reset(r->txn); /* pages this snapshot pinned can be used again */
+        r->is_fixed = false;
         give_back(r);
     }
 }
@@ -169,7 +177,7 @@ void reads_done(store *s)
 
         TRIAL_ASSERT(!r->is_in_use);
         s->reads = r->next;
-        for (int i = 0; i < STORE_TABLE_COUNT; i++) {
+        for (size_t i = 0; i < STORE_SLOT_COUNT; i++) {
             if (r->cursors[i] != NULL) {
                 mdb_cursor_close(r->cursors[i]);
             }

@@ -1,4 +1,4 @@
-/* store.c - opening, recovering, replacing and closing the store.
+/* store.c - opening, recovering and closing the store.
  *
  * place.c finds the directory, journal.c and table.c hold the bytes, overlay.c what is newer than
  * LMDB, commit.c moves it there, write.c and read.c are the two sides that callers see. */
@@ -47,6 +47,9 @@ static trial_code open_parts(store *s, trial_error *err)
     }
     if (code == TRIAL_OK) {
         TRIAL_ASSERT(s->committed == last); /* nobody else may write: we hold the lock */
+        s->snapshot->is_fixed = true;       /* the writer says which generation it reads */
+        s->generation = s->snapshot->generation;
+        s->current = s->generation;
         code = journal_secure(&s->journal, s->committed, err);
     }
     return code;
@@ -164,85 +167,6 @@ trial_code store_recover(store *s, trial_bytes *ret_record, trial_error *err)
         }
     }
     return TRIAL_OK;
-}
-
-static int delete_rows(MDB_txn *txn, MDB_dbi dbi, trial_bytes prefix)
-{
-    MDB_cursor *cursor;
-    MDB_val k;
-    MDB_val v;
-    int rc;
-
-    if (prefix.size == 0) {
-        return mdb_drop(txn, dbi, 0);
-    }
-    rc = mdb_cursor_open(txn, dbi, &cursor);
-    if (rc != MDB_SUCCESS) {
-        return rc;
-    }
-    do { /* from the prefix again: where a cursor stands after a deletion is not promised */
-        k = (MDB_val){ prefix.size, (void *)(uintptr_t)prefix.data };
-        rc = mdb_cursor_get(cursor, &k, &v, MDB_SET_RANGE);
-        if (rc == MDB_SUCCESS &&
-            (k.mv_size < prefix.size || memcmp(k.mv_data, prefix.data, prefix.size) != 0)) {
-            rc = MDB_NOTFOUND;
-        }
-        if (rc == MDB_SUCCESS) {
-            rc = mdb_cursor_del(cursor, 0);
-        }
-    } while (rc == MDB_SUCCESS);
-    mdb_cursor_close(cursor);
-    return rc == MDB_NOTFOUND ? MDB_SUCCESS : rc;
-}
-
-static int put_given(MDB_txn *txn, MDB_dbi dbi, store_table table, store_rows *next, void *context)
-{
-    MDB_cursor *cursor;
-    trial_bytes key = { 0 };
-    trial_bytes value = { 0 };
-    int rc = mdb_cursor_open(txn, dbi, &cursor);
-
-    if (rc != MDB_SUCCESS) {
-        return rc;
-    }
-    while (rc == MDB_SUCCESS && next(context, &key, &value)) {
-        rc = table_put(cursor, table, key, value);
-    }
-    mdb_cursor_close(cursor);
-    return rc;
-}
-
-trial_code store_replace(store *s,
-                         store_table table,
-                         trial_bytes prefix,
-                         store_rows *next,
-                         void *context,
-                         trial_error *err)
-{
-    MDB_txn *txn;
-    int rc;
-
-    TRIAL_ASSERT(table > STORE_LOG && table < STORE_TABLE_COUNT);
-    TRIAL_ASSERT(s->frozen == NULL && overlay_is_empty(s->active));
-    rc = mdb_txn_begin(s->tables.env, NULL, 0, &txn);
-    if (rc == MDB_SUCCESS) {
-        rc = delete_rows(txn, s->tables.tables[table], prefix);
-        if (rc == MDB_SUCCESS) {
-            rc = put_given(txn, s->tables.tables[table], table, next, context);
-        }
-        if (rc == MDB_SUCCESS) {
-            rc = mdb_txn_commit(txn);
-        } else {
-            mdb_txn_abort(txn);
-        }
-    }
-    if (rc == EIO && space_free(s) < s->settings.reserve_bytes) {
-        rc = ENOSPC;
-    }
-    if (rc != MDB_SUCCESS) {
-        return store_fail(err, rc, "replacing the rows of a table in '%s'", s->path);
-    }
-    return read_renew(s->snapshot, err);
 }
 
 /* Readers in use beside the writer's own snapshot, and the age of the oldest. */

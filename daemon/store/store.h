@@ -126,20 +126,8 @@ void store_commit_begin(store *s);
 int store_commit_fd(const store *s);
 TRIAL_MUST_USE trial_code store_commit_end(store *s, trial_error *err);
 
-/** Commit everything and wait for it: at the end, and before a table is swapped. */
+/** Commit everything and wait for it: at the end. */
 TRIAL_MUST_USE trial_code store_commit_all(store *s, trial_error *err);
-
-/**
- * Replace every row of `table` whose key begins with `prefix` by the rows that `next` gives in key
- * order (false at its end), in one synced LMDB transaction. Nothing may be pending. The writer's.
- */
-typedef bool store_rows(void *context, trial_bytes *ret_key, trial_bytes *ret_value);
-TRIAL_MUST_USE trial_code store_replace(store *s,
-                                        store_table table,
-                                        trial_bytes prefix,
-                                        store_rows *next,
-                                        void *context,
-                                        trial_error *err);
 
 /* A reader's side: a snapshot of one moment of LMDB. Short: give it back before any wait. */
 

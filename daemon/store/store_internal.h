@@ -12,7 +12,7 @@
 #include <lmdb.h>
 #include <pthread.h>
 
-#define STORE_FORMAT 2              /* 2: states by place */
+#define STORE_FORMAT 3              /* 2: states by place; 3: folded rows twice */
 #define STORE_KEY_BYTES_MAX 511     /* LMDB's own bound */
 #define STORE_SUM_BYTES ((size_t)8) /* in front of every value in LMDB */
 #define STORE_READERS_MAX 1024
@@ -25,21 +25,34 @@
 #define STORE_LMDB "lmdb"
 #define STORE_UNFINISHED "new.tmp" /* a store in the making; holds nothing anyone was promised */
 
-/** LMDB and its tables. */
+/** LMDB and its tables; those that are folds once for each generation (generation.h). */
+#define STORE_SLOT_COUNT (STORE_TABLE_COUNT + 2)
 typedef struct store_tables {
     MDB_env *env;
-    MDB_dbi tables[STORE_TABLE_COUNT];
+    MDB_dbi facts; /* of the store's own: the log's name, the current generation */
+    MDB_dbi tables[STORE_SLOT_COUNT];
 } store_tables;
+
+/** Where a table of a generation (0 or 1) lies in store_tables.tables. */
+static inline uint32_t store_slot(store_table table, uint32_t generation)
+{
+    if (generation == 0 || (table != STORE_STATE && table != STORE_LINK)) {
+        return (uint32_t)table;
+    }
+    return (uint32_t)STORE_TABLE_COUNT + (table == STORE_STATE ? 0 : 1);
+}
 
 struct store_read {
     store *owner;
     store_read *next_free;
     store_read *next; /* of all that were ever made */
     MDB_txn *txn;
-    MDB_cursor *cursors[STORE_TABLE_COUNT];
-    bool is_cursor_fresh[STORE_TABLE_COUNT]; /* renewed for this snapshot */
+    MDB_cursor *cursors[STORE_SLOT_COUNT];
+    bool is_cursor_fresh[STORE_SLOT_COUNT]; /* renewed for this snapshot */
     bool is_in_use;
-    uint64_t head; /* the last position it holds */
+    bool is_fixed;       /* reads `generation`, whichever is current */
+    uint32_t generation; /* that it reads */
+    uint64_t head;       /* the last position it holds */
     int64_t begun_ms;
 };
 
@@ -57,6 +70,7 @@ typedef struct store_committer {
     pthread_cond_t changed;
     commit_state state;
     const overlay *batch; /* frozen: read by both, changed by none */
+    uint32_t generation;  /* that its rows belong to; it is current once they are committed */
     trial_code code;
     trial_error err;
     int event_fd;
@@ -78,7 +92,11 @@ struct store {
     uint64_t head;
     uint64_t flushed;
     uint64_t committed;
-    size_t turn_at; /* where the turn that is not flushed begins in the active log */
+    size_t turn_at;             /* where the turn that is not flushed begins in the active log */
+    uint32_t generation;        /* of the rows that the writer puts */
+    uint32_t frozen_generation; /* of those in the frozen overlay */
+    uint32_t current;           /* as LMDB has it, the writer's word */
+    _Atomic bool is_building;   /* a rebuild has the generation that is not current */
     store_committer committer;
     int64_t commit_failed_ms; /* 0: the last one succeeded */
     int64_t space_checked_ms;
@@ -161,6 +179,19 @@ void commit_stop(store *s);
 /** Wait for the commit that runs, if one does. */
 void commit_wait(store *s);
 bool commit_is_running(store *s);
+
+/** Compare two overlay_row pointers by table and key, for qsort. */
+int commit_compare_rows(const void *left, const void *right);
+
+/** LMDB reports a full disk as EIO: was it one, where so many bytes were wanted? */
+int commit_reason(const store *s, int rc, uint64_t wanted);
+
+/* generation.c */
+
+/** Read, or set in a transaction that is committed later, which generation is current; an LMDB
+ * code, MDB_CORRUPTED where the row is damaged. */
+int generation_get(MDB_txn *txn, const store_tables *t, uint32_t *ret_generation);
+int generation_put(MDB_txn *txn, const store_tables *t, uint32_t generation);
 
 /* read.c */
 TRIAL_MUST_USE trial_code read_renew(store_read *r, trial_error *err);

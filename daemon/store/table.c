@@ -20,7 +20,7 @@
 static const struct table_row {
     const char *name;
     unsigned flags;
-} table_rows[STORE_TABLE_COUNT] = {
+} table_rows[STORE_SLOT_COUNT] = {
     [STORE_LOG] = { "log", MDB_INTEGERKEY },
     [STORE_EVENT_ID] = { "event-id", 0 },
     [STORE_SUBJECT] = { "subject", 0 },
@@ -28,6 +28,8 @@ static const struct table_row {
     [STORE_STATE] = { "state", 0 },
     [STORE_LINK] = { "link", 0 },
     [STORE_META] = { "meta", 0 },
+    [STORE_TABLE_COUNT] = { "state-2", 0 },
+    [STORE_TABLE_COUNT + 1] = { "link-2", 0 },
 };
 
 int table_put(MDB_cursor *cursor, store_table table, trial_bytes key, trial_bytes value)
@@ -90,7 +92,7 @@ static trial_code open_environment(
         rc = mdb_env_set_maxreaders(t->env, STORE_READERS_MAX);
     }
     if (rc == MDB_SUCCESS) {
-        rc = mdb_env_set_maxdbs(t->env, STORE_TABLE_COUNT + 1);
+        rc = mdb_env_set_maxdbs(t->env, STORE_SLOT_COUNT + 1);
     }
     if (rc == MDB_SUCCESS) {
         rc = mdb_env_open(t->env, directory, MDB_NOTLS | how, 0600);
@@ -120,11 +122,11 @@ static trial_code open_environment(
     return store_fail(err, rc, "opening LMDB in '%s'", directory);
 }
 
-static int open_tables(store_tables *t, MDB_txn *txn, MDB_dbi *ret_facts, unsigned flags)
+static int open_tables(store_tables *t, MDB_txn *txn, unsigned flags)
 {
-    int rc = mdb_dbi_open(txn, FACTS_TABLE, flags, ret_facts);
+    int rc = mdb_dbi_open(txn, FACTS_TABLE, flags, &t->facts);
 
-    for (int i = 0; i < STORE_TABLE_COUNT && rc == MDB_SUCCESS; i++) {
+    for (int i = 0; i < (int)STORE_SLOT_COUNT && rc == MDB_SUCCESS; i++) {
         rc = mdb_dbi_open(txn, table_rows[i].name, table_rows[i].flags | flags, &t->tables[i]);
     }
     return rc;
@@ -137,7 +139,6 @@ tables_create(const char *directory, const char name[JOURNAL_NAME_BYTES], trial_
     MDB_val key = { sizeof FACT_LOG - 1, (void *)(uintptr_t)FACT_LOG };
     MDB_val value = { JOURNAL_NAME_BYTES - 1, (void *)(uintptr_t)name };
     MDB_txn *txn = NULL;
-    MDB_dbi facts;
     trial_code code = fill_lock_file(directory, err);
     int rc;
 
@@ -149,10 +150,13 @@ tables_create(const char *directory, const char name[JOURNAL_NAME_BYTES], trial_
     }
     rc = mdb_txn_begin(t.env, NULL, 0, &txn);
     if (rc == MDB_SUCCESS) {
-        rc = open_tables(&t, txn, &facts, MDB_CREATE);
+        rc = open_tables(&t, txn, MDB_CREATE);
     }
     if (rc == MDB_SUCCESS) {
-        rc = mdb_put(txn, facts, &key, &value, 0);
+        rc = mdb_put(txn, t.facts, &key, &value, 0);
+    }
+    if (rc == MDB_SUCCESS) {
+        rc = generation_put(txn, &t, 0);
     }
     if (rc == MDB_SUCCESS) {
         rc = mdb_txn_commit(txn);
@@ -274,14 +278,14 @@ static trial_code open_and_check_tables(store_tables *t,
                                         trial_error *err)
 {
     MDB_txn *txn = NULL;
-    MDB_dbi facts;
+    uint32_t generation = 0;
     trial_code code;
     int rc = mdb_txn_begin(t->env, NULL, MDB_RDONLY, &txn);
 
     if (rc != MDB_SUCCESS) {
         return store_fail(err, rc, "reading LMDB in '%s'", directory);
     }
-    rc = open_tables(t, txn, &facts, 0);
+    rc = open_tables(t, txn, 0);
     if (rc == MDB_NOTFOUND || rc == MDB_INCOMPATIBLE) {
         code = trial_fail(err,
                           TRIAL_INVALID,
@@ -291,7 +295,14 @@ static trial_code open_and_check_tables(store_tables *t,
     } else if (rc != MDB_SUCCESS) {
         code = store_fail(err, rc, "opening the tables in '%s'", directory);
     } else {
-        code = check_name(txn, facts, directory, name, err);
+        code = check_name(txn, t->facts, directory, name, err);
+    }
+    if (code == TRIAL_OK && generation_get(txn, t, &generation) != MDB_SUCCESS) {
+        code = trial_fail(err,
+                          TRIAL_INVALID,
+                          "'%s/data.mdb' does not say which of its rows are in use: it is damaged; "
+                          "restore the store from a backup",
+                          directory);
     }
     if (code == TRIAL_OK) {
         rc = mdb_txn_commit(txn); /* of a reader: what keeps the tables open */

@@ -49,7 +49,8 @@ store_get(store *s, store_table table, trial_bytes key, trial_bytes *ret_value, 
     const overlay_row *row = overlay_find(s->active, hash, table, key);
 
     TRIAL_ASSERT(table > STORE_LOG && table < STORE_TABLE_COUNT);
-    if (row == NULL && s->frozen != NULL) {
+    if (row == NULL && s->frozen != NULL &&
+        store_slot(table, s->generation) == store_slot(table, s->frozen_generation)) {
         row = overlay_find(s->frozen, hash, table, key);
     }
     if (row == NULL) {

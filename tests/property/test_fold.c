@@ -15,34 +15,6 @@ static size_t pick(size_t least, size_t most)
     return least + (seed >> 8) % (most - least + 1);
 }
 
-/* Gather every row of a walk, key and value, to hold two stores against each other. */
-static bool collect(void *context, trial_bytes key, trial_bytes value)
-{
-    pack_writer *all = context;
-
-    pack_put_raw(all, key);
-    pack_put_raw(all, value);
-    return true;
-}
-
-static void collect_states(desk *d, pack_writer *ret_all)
-{
-    trial_error err = TRIAL_ERROR_NONE;
-    store_read *read = NULL;
-    uint64_t committed;
-
-    pack_writer_reset(ret_all);
-    assert_int_equal(store_commit_all(d->store, &err), TRIAL_OK);
-    assert_int_equal(store_read_begin(d->store, &read, &committed, &err), TRIAL_OK);
-    for (store_table table = STORE_STATE; table <= STORE_LINK; table++) {
-        assert_int_equal(
-            store_read_each(
-                read, table, (trial_bytes){ 0 }, (trial_bytes){ 0 }, collect, ret_all, &err),
-            TRIAL_OK);
-    }
-    store_read_end(read);
-}
-
 /* The programme in requests of random sizes, with crashes and reopenings between them. */
 static void import_in_pieces(desk *d)
 {
@@ -74,13 +46,13 @@ static void test_pieces_make_the_same_states_as_the_whole(void **state)
     pack_writer pieces = { 0 };
 
     desk_import(d, 0, desk_programme_lines(), 1000);
-    collect_states(d, &whole);
+    desk_gather_folded(d, &whole);
     for (int round = 0; round < ROUNDS; round++) {
         void *other = NULL;
 
         assert_int_equal(desk_setup(&other), 0);
         import_in_pieces(other);
-        collect_states(other, &pieces);
+        desk_gather_folded(other, &pieces);
         assert_bytes(pack_written(&pieces), pack_written(&whole));
         desk_assert_states_are_folded(other);
         assert_int_equal(desk_teardown(&other), 0);

@@ -6,6 +6,7 @@
 
 #include "answers.h"
 #include "engine.h"
+#include "rebuild.h"
 
 #include <jansson.h>
 
@@ -57,7 +58,13 @@ json_t *desk_json(const char *text);
 void desk_import(desk *d, size_t from, size_t count, size_t batch);
 size_t desk_programme_lines(void);
 
-/** Fail unless the stored states are, byte for byte, what folding the log anew makes. */
+/** All rows that are folds of the log, states and links, one after the other; commits first. */
+void desk_gather_folded(desk *d, pack_writer *ret_all);
+
+/** Rebuild these rows and clear the old ones. */
+void desk_rebuild(desk *d);
+
+/** Fail unless the stored states and links are, byte for byte, what rebuilding makes. */
 void desk_assert_states_are_folded(desk *d);
 
 #endif

@@ -1,5 +1,5 @@
 /* test_store.c - rows and records as the store's callers see them: put, read back, undone,
- * committed, walked and replaced. */
+ * committed and walked. */
 #include "store_fixture.h"
 
 static void test_a_new_store_is_empty_and_has_a_name(void **state)
@@ -389,76 +389,6 @@ static void test_a_snapshot_holds_still(void **state)
     store_read_end(new);
 }
 
-static const char *const replaced[] = { "v/1", "v/2", "v/3", NULL };
-
-static bool next_replaced(void *context, trial_bytes *ret_key, trial_bytes *ret_value)
-{
-    size_t *at = context;
-
-    if (replaced[*at] == NULL) {
-        return false;
-    }
-    *ret_key = bytes_of(replaced[*at]);
-    *ret_value = bytes_of("new");
-    (*at)++;
-    return true;
-}
-
-static void test_replace_swaps_the_rows_of_a_prefix_only(void **state)
-{
-    fixture *f = *state;
-    size_t at = 0;
-
-    put(f, "u", "before");
-    put(f, "v/0", "old");
-    put(f, "v/2", "old");
-    put(f, "v/9", "old");
-    put(f, "w", "behind");
-    commit(f);
-    assert_int_equal(store_replace(f->s, STORE_STATE, bytes_of("v/"), next_replaced, &at, &f->err),
-                     TRIAL_OK);
-    assert_walk(f, "", "", "u=before v/1=new v/2=new v/3=new w=behind ");
-    assert_row(f, "v/0", NULL);
-    assert_row(f, "v/1", "new");
-}
-
-static void test_replace_takes_rows_of_many_pages(void **state)
-{
-    fixture *f = *state;
-    char key[32];
-    size_t at = 0;
-
-    put(f, "u", "before");
-    for (int i = 0; i < 3000; i++) {
-        (void)snprintf(key, sizeof key, "v/old/%04d", i);
-        put(f, key, key);
-    }
-    put(f, "w", "behind");
-    commit(f);
-    assert_int_equal(store_replace(f->s, STORE_STATE, bytes_of("v/"), next_replaced, &at, &f->err),
-                     TRIAL_OK);
-    assert_walk(f, "", "", "u=before v/1=new v/2=new v/3=new w=behind ");
-}
-
-static void test_replace_can_take_the_last_rows_and_the_whole_table(void **state)
-{
-    fixture *f = *state;
-    size_t at = 0;
-
-    put(f, "a", "before");
-    put(f, "v/8", "old");
-    put(f, "v/9", "old");
-    commit(f);
-    assert_int_equal(store_replace(f->s, STORE_STATE, bytes_of("v/"), next_replaced, &at, &f->err),
-                     TRIAL_OK);
-    assert_walk(f, "", "", "a=before v/1=new v/2=new v/3=new ");
-    at = 2;
-    assert_int_equal(
-        store_replace(f->s, STORE_STATE, (trial_bytes){ 0 }, next_replaced, &at, &f->err),
-        TRIAL_OK);
-    assert_walk(f, "", "", "v/3=new ");
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -479,9 +409,6 @@ int main(void)
         STORE_TEST(test_walks_go_in_key_order_within_their_prefix),
         STORE_TEST(test_the_log_is_walked_in_both_directions),
         STORE_TEST(test_a_snapshot_holds_still),
-        STORE_TEST(test_replace_swaps_the_rows_of_a_prefix_only),
-        STORE_TEST(test_replace_takes_rows_of_many_pages),
-        STORE_TEST(test_replace_can_take_the_last_rows_and_the_whole_table),
     };
 
     return cmocka_run_group_tests_name("store", tests, NULL, NULL);

@@ -1,0 +1,173 @@
+/* rebuilding.c - rebuilds, one at a time: a thread folds, the loop hands over what came meanwhile
+ * and swaps between two turns, the next commit puts the new rows in use, who asked is answered, and
+ * the thread clears the old ones. */
+#include "loop.h"
+
+#include "host.h"
+
+static void begin_next(loop *l)
+{
+    readers_job *job = l->rebuilds;
+
+    if (job != NULL && !l->is_rebuilding) {
+        l->rebuilds = job->next;
+        l->is_rebuilding = true;
+        readers_give(l->readers, job);
+    }
+}
+
+void rebuilding_add(loop *l, readers_job *job)
+{
+    readers_job **link = &l->rebuilds;
+
+    while (*link != NULL) {
+        link = &(*link)->next;
+    }
+    job->next = NULL;
+    *link = job;
+    begin_next(l);
+}
+
+trial_code rebuilding_start(loop *l, trial_error *err)
+{
+    bool has_spare = false;
+    trial_code code = store_has_spare(l->store, &has_spare, err);
+    readers_job *job;
+
+    if (code != TRIAL_OK || !(has_spare || engine_needs_rebuild(l->engine))) {
+        return code;
+    }
+    job = readers_job_new();
+    job->kind = READERS_CLEAR;
+    if (engine_needs_rebuild(l->engine)) {
+        job->kind = READERS_REBUILD;
+        host_log(
+            HOST_NOTICE,
+            "the rows are of an older version of the fold: they are rebuilt from the log while "
+            "the daemon serves");
+    }
+    rebuilding_add(l, job);
+    return TRIAL_OK;
+}
+
+void rebuilding_put_views(pack_writer *writer, views_view only, uint64_t position)
+{
+    trial_arena arena = { 0 };
+    trial_value *views = trial_value_map(&arena);
+
+    for (views_view view = 0; view < VIEWS_COUNT; view++) {
+        if (only == VIEWS_COUNT || only == view) {
+            trial_value_set(
+                &arena, views, views_name(view), trial_value_unsigned(&arena, position));
+        }
+    }
+    pack_put_value(writer, views, &arena);
+    trial_arena_done(&arena);
+}
+
+/* Tell who asked, if somebody did and did not only find out at the start that it is needed. */
+static void answer(loop *l, readers_job *job)
+{
+    trial_text view = job->request.as.rebuild.view;
+    pack_writer *out = &job->answer;
+
+    if (job->code == TRIAL_OK) {
+        host_log(HOST_NOTICE,
+                 "the views are rebuilt and in use from position %llu",
+                 (unsigned long long)job->swapped);
+    } else if (job->code != TRIAL_BUSY) {
+        host_log(HOST_ERROR, "a rebuild was given up, the old rows are in use: %s", job->err.text);
+    }
+    if (job->peer_size == 0) {
+        return;
+    }
+    if (job->code != TRIAL_OK) {
+        proto_put_error(out, job->request.msgid, &job->err);
+    } else {
+        proto_put_result(out, job->request.msgid);
+        pack_put_map(out, 1);
+        pack_put_word(out, "views");
+        rebuilding_put_views(
+            out, trial_text_is_set(view) ? views_named(view) : VIEWS_COUNT, job->swapped);
+    }
+    (void)net_send(l->net,
+                   (trial_bytes){ job->peer, job->peer_size },
+                   job->is_delimited,
+                   pack_written(out),
+                   true);
+}
+
+/* What is left of it, swapped or given up, is cleared by the thread. */
+static void end(loop *l, readers_job *job)
+{
+    answer(l, job);
+    rebuild_done(job->rebuild);
+    job->rebuild = NULL;
+    job->kind = READERS_CLEAR;
+    readers_give(l->readers, job);
+}
+
+static trial_code swap(loop *l, readers_job *job)
+{
+    if (rebuild_swap(job->rebuild, l->engine, &job->err) != TRIAL_OK) {
+        (void)trial_fail_while(&job->err, "swapping rebuilt rows in");
+        l->failure = job->err;
+        readers_job_done(job);
+        return TRIAL_STORAGE;
+    }
+    job->swapped = store_head(l->store);
+    l->swapping = job;
+    store_commit_begin(l->store);
+    return TRIAL_OK;
+}
+
+trial_code rebuilding_continue(loop *l, readers_job *job)
+{
+    bool has_more = false;
+
+    if (job->kind == READERS_CLEAR) {
+        if (job->code != TRIAL_OK && job->code != TRIAL_BUSY) {
+            host_log(HOST_WARNING,
+                     "rows that nobody uses could not be cleared: %s; the next start tries again",
+                     job->err.text);
+        }
+        readers_job_done(job);
+        l->is_rebuilding = false;
+        begin_next(l);
+        return TRIAL_OK;
+    }
+    if (job->code == TRIAL_OK) {
+        job->code = rebuild_hand_over(job->rebuild, &has_more, &job->err);
+    }
+    if (job->code != TRIAL_OK) {
+        end(l, job);
+        return TRIAL_OK;
+    }
+    if (has_more) {
+        readers_give(l->readers, job);
+        return TRIAL_OK;
+    }
+    return swap(l, job);
+}
+
+void rebuilding_commit(loop *l)
+{
+    readers_job *job = l->swapping;
+
+    if (job != NULL && !store_is_swapping(l->store)) {
+        l->swapping = NULL;
+        end(l, job);
+    }
+}
+
+void rebuilding_drop(loop *l)
+{
+    readers_job_done(l->swapping);
+    l->swapping = NULL;
+    while (l->rebuilds != NULL) {
+        readers_job *job = l->rebuilds;
+
+        l->rebuilds = job->next;
+        readers_job_done(job);
+    }
+}
