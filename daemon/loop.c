@@ -101,6 +101,7 @@ static trial_code run_turn(loop *l)
     uint32_t count = 0;
     trial_code code = TRIAL_OK;
 
+    l->has_read = false;
     engine_turn_begin(l->engine, (int64_t)host_now_ns());
     while (code == TRIAL_OK && count < l->config->turn_requests && bytes < l->config->turn_bytes &&
            net_receive(l->net, &message)) {

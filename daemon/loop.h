@@ -44,6 +44,8 @@ typedef struct loop {
     pack_writer out;
     trial_arena arena; /* of one request */
     bool has_served;   /* the last turn had a request */
+    chain known;       /* of the subject that was read here last */
+    bool has_read;     /* this turn has answered one read itself */
     /* what waits for a commit */
     readers_job *waiting;
     /* rebuilds */

@@ -184,6 +184,7 @@ static void close_all(loop *l)
         readers_job_done(job);
     }
     rebuilding_drop(l);
+    chain_done(&l->known);
     subscribers_done(l->subscribers);
     net_close(l->net);
     engine_close(l->engine);

@@ -137,10 +137,33 @@ give_job(loop *l, readers_kind kind, const net_message *message, const trial_req
     return TRIAL_OK;
 }
 
+/* The short history of one subject is answered here and now, where LMDB holds all there is: two
+ * wake-ups of another thread cost more than the reading. One a turn, so that many readers hold no
+ * publisher up. */
+static bool read_at_once(loop *l, const net_message *message, const trial_request *request)
+{
+    reply *r;
+
+    if (l->has_read || store_committed(l->store) < store_head(l->store)) {
+        return false;
+    }
+    r = begin_reply(l, message->peer, message->is_delimited);
+    if (!answers_read_at_once(l->store, &l->known, request->msgid, &request->as.read, &l->out)) {
+        l->reply_count--;
+        return false;
+    }
+    end_reply(l, r);
+    l->has_read = true;
+    return true;
+}
+
 static trial_code
 on_read(loop *l, const net_message *message, const proto_frame *frame, const trial_request *request)
 {
     (void)frame;
+    if (read_at_once(l, message, request)) {
+        return TRIAL_OK;
+    }
     return give_job(l, READERS_REQUEST, message, request);
 }
 

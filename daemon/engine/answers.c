@@ -1,6 +1,11 @@
 /* answers.c - read and query: parameters to a page of events or the rows of a view. */
 #include "answers.h"
 
+/* A history of at most so many events and bytes is read where it is asked for: some tens of
+ * microseconds, less than handing it to another thread and back. */
+#define AT_ONCE_EVENTS_MAX 32u
+#define AT_ONCE_BYTES_MAX 65536u
+
 /* An answer leaves this much for its frame and the fields beside its list. */
 #define ANSWER_FRAME_BYTES 512u
 
@@ -15,8 +20,7 @@ static trial_code bad_number(trial_error *err, const char *field, const char *ra
 
 static trial_code choose_read(const struct trial_request_read *request,
                               answers_filter *ret_filter,
-                              uint64_t *ret_from,
-                              uint32_t *ret_limit,
+                              answers_range *ret_range,
                               trial_error *err)
 {
     trial_code code;
@@ -35,12 +39,29 @@ static trial_code choose_read(const struct trial_request_read *request,
     if (code == TRIAL_OK) {
         code = moment_choose(request->as_of, request->known_at, &ret_filter->choice, err);
     }
-    *ret_limit = request->limit.is_set ? (uint32_t)request->limit.value : TRIAL_READ_EVENTS_MAX;
-    *ret_from = (uint64_t)request->from.value;
-    if (*ret_from == 0 && !request->backwards.value) {
-        *ret_from = 1;
+    *ret_range = (answers_range){
+        .from = (uint64_t)request->from.value,
+        .is_backwards = request->backwards.value,
+        .limit = request->limit.is_set ? (uint32_t)request->limit.value : TRIAL_READ_EVENTS_MAX,
+    };
+    if (ret_range->from == 0 && !ret_range->is_backwards) {
+        ret_range->from = 1;
     }
     return code;
+}
+
+static void put_page(pack_writer *answer, uint32_t msgid, answers_page *page)
+{
+    proto_put_result(answer, msgid);
+    pack_put_map(answer, 3);
+    pack_put_word(answer, "events");
+    pack_put_list(answer, page->count);
+    pack_put_raw(answer, pack_written(&page->events));
+    pack_put_word(answer, "head");
+    pack_put_unsigned(answer, page->head);
+    pack_put_word(answer, "next");
+    pack_put_unsigned(answer, page->next);
+    pack_writer_done(&page->events);
 }
 
 void answers_read(store *s,
@@ -53,35 +74,47 @@ void answers_read(store *s,
     trial_error err = TRIAL_ERROR_NONE;
     answers_page page = { 0 };
     answers_filter filter;
-    uint64_t from = 0;
-    uint32_t limit = 0;
-    trial_code code = choose_read(request, &filter, &from, &limit, &err);
+    answers_range range;
+    trial_code code = choose_read(request, &filter, &range, &err);
 
     if (code == TRIAL_OK) {
-        code = answers_page_read(s,
-                                 known,
-                                 &filter,
-                                 from,
-                                 request->backwards.value,
-                                 limit,
-                                 settings->request_bytes - ANSWER_FRAME_BYTES,
-                                 &page,
-                                 &err);
+        range.bytes = settings->request_bytes - ANSWER_FRAME_BYTES;
+        code = answers_page_read(s, known, &filter, &range, &page, &err);
     }
     if (code != TRIAL_OK) {
         proto_put_error(answer, msgid, &err);
-        return;
+    } else {
+        put_page(answer, msgid, &page);
     }
-    proto_put_result(answer, msgid);
-    pack_put_map(answer, 3);
-    pack_put_word(answer, "events");
-    pack_put_list(answer, page.count);
-    pack_put_raw(answer, pack_written(&page.events));
-    pack_put_word(answer, "head");
-    pack_put_unsigned(answer, page.head);
-    pack_put_word(answer, "next");
-    pack_put_unsigned(answer, page.next);
-    pack_writer_done(&page.events);
+}
+
+bool answers_read_at_once(store *s,
+                          chain *known,
+                          uint32_t msgid,
+                          const struct trial_request_read *request,
+                          pack_writer *answer)
+{
+    trial_error ignored = TRIAL_ERROR_NONE; /* a reader finds it again and says it */
+    answers_page page = { 0 };
+    answers_filter filter;
+    answers_range range;
+
+    if (!answers_is_whole_subject(request->subject) || trial_text_is_set(request->programme) ||
+        choose_read(request, &filter, &range, &ignored) != TRIAL_OK) {
+        return false;
+    }
+    range.history_max = AT_ONCE_EVENTS_MAX;
+    range.bytes = AT_ONCE_BYTES_MAX;
+    if (answers_page_read(s, known, &filter, &range, &page, &ignored) != TRIAL_OK) {
+        return false;
+    }
+    if (page.is_too_long || page.events.size > AT_ONCE_BYTES_MAX ||
+        (page.next != 0 && page.count < range.limit)) {
+        pack_writer_done(&page.events);
+        return false;
+    }
+    put_page(answer, msgid, &page);
+    return true;
 }
 
 static trial_code

@@ -25,23 +25,33 @@ TRIAL_MUST_USE trial_code answers_filter_check(const answers_filter *filter, tri
 /** Does the filter want the record, the programme left aside? */
 bool answers_filter_takes(const answers_filter *filter, const proto_record *record);
 
+/** Is it the name of one subject, and not of a kind? */
+bool answers_is_whole_subject(trial_text subject);
+
+/** Which part of what the filter wants. */
+typedef struct answers_range {
+    uint64_t from;
+    bool is_backwards;
+    uint32_t limit;       /* events */
+    uint32_t bytes;       /* about so many, and one event at least */
+    uint64_t history_max; /* a subject with more events than this gets no page; 0: any gets one */
+} answers_range;
+
 /** One page of events. */
 typedef struct answers_page {
     pack_writer events; /* the items of the list, one after the other; the caller's to let go */
     uint32_t count;
-    uint64_t next; /* where to go on, 0 at the end of the log (or its beginning, backwards) */
-    uint64_t head; /* last position of the snapshot */
+    uint64_t next;    /* where to go on, 0 at the end of the log (or its beginning, backwards) */
+    uint64_t head;    /* last position of the snapshot */
+    bool is_too_long; /* the subject has more than history_max events: nothing was gathered */
 } answers_page;
 
-/** Gather a page: from a position, at most `limit` events and about `bytes` bytes. `known` is the
- * thread's, and is what it remembers of the subject it was asked about last. */
+/** Gather a page. `known` is the thread's: what it remembers of the subject it was asked about
+ * last. */
 TRIAL_MUST_USE trial_code answers_page_read(store *s,
                                             chain *known,
                                             const answers_filter *filter,
-                                            uint64_t from,
-                                            bool is_backwards,
-                                            uint32_t limit,
-                                            uint32_t bytes,
+                                            const answers_range *range,
                                             answers_page *ret_page,
                                             trial_error *err);
 
@@ -59,6 +69,16 @@ void answers_query(store *s,
                    const struct trial_request_query *request,
                    trial_date today,
                    pack_writer *answer);
+
+/**
+ * Answer `read` if that is sure to be quick: the short history of one subject. False where it is
+ * not: nothing was written.
+ */
+bool answers_read_at_once(store *s,
+                          chain *known,
+                          uint32_t msgid,
+                          const struct trial_request_read *request,
+                          pack_writer *answer);
 
 /** How far a long job is, for `status`. Written by its thread, read by another. */
 typedef struct answers_progress {

@@ -72,10 +72,9 @@ struct paging {
     store_read *read;
     uint64_t committed; /* of the first snapshot: the page goes no further */
     const answers_filter *filter;
+    const answers_range *range;
     chain *known;
     answers_page *page;
-    uint32_t limit;
-    uint32_t bytes;
     uint32_t walked;
     bool is_full; /* the page has all it may have; page->next is set */
     bool wants_renewal;
@@ -96,8 +95,8 @@ static bool take(struct paging *paging, trial_bytes bytes)
     if (answers_filter_takes(paging->filter, &record)) {
         bool is_first = paging->page->count == 0;
 
-        if (paging->page->count == paging->limit ||
-            (!is_first && paging->page->events.size + record.event.size > paging->bytes)) {
+        if (paging->page->count == paging->range->limit ||
+            (!is_first && paging->page->events.size + record.event.size > paging->range->bytes)) {
             paging->is_full = true;
             paging->page->next = record.position;
             return false;
@@ -230,11 +229,12 @@ static trial_code page_up_subject(struct paging *paging, uint64_t from, uint64_t
 /* Where to begin downwards: where the page before said, if that is an event of the subject. */
 static uint64_t begin_down(struct paging *paging, uint64_t from, uint64_t last)
 {
+    trial_error ignored = TRIAL_ERROR_NONE; /* then the walk begins at the end and meets it */
     trial_bytes bytes = { 0 };
     proto_record record;
 
-    if (from < last && store_read_record(paging->read, from, &bytes, NULL) == TRIAL_OK &&
-        proto_record_read(bytes, &record, NULL) == TRIAL_OK &&
+    if (from < last && store_read_record(paging->read, from, &bytes, &ignored) == TRIAL_OK &&
+        proto_record_read(bytes, &record, &ignored) == TRIAL_OK &&
         trial_text_equal(record.subject, paging->filter->subject)) {
         return from;
     }
@@ -271,14 +271,19 @@ static trial_code page_by_subject(struct paging *paging, uint64_t from, bool is_
 
     key_subject(paging->filter->subject, &k);
     code = store_read_get(paging->read, STORE_SUBJECT, key_span(&k), &bytes, paging->err);
-    if (code == TRIAL_OK && bytes.data != NULL) {
-        code = head_row_read(bytes, &head, paging->err);
-        if (code == TRIAL_OK) {
-            code = is_backwards ? page_down_subject(paging, from, head.last)
-                                : page_up_subject(paging, from, head.last);
-        }
+    if (code != TRIAL_OK || bytes.data == NULL) {
+        return code;
     }
-    return code;
+    code = head_row_read(bytes, &head, paging->err);
+    if (code != TRIAL_OK) {
+        return code;
+    }
+    if (paging->range->history_max != 0 && head.revision > paging->range->history_max) {
+        paging->page->is_too_long = true;
+        return TRIAL_OK;
+    }
+    return is_backwards ? page_down_subject(paging, from, head.last)
+                        : page_up_subject(paging, from, head.last);
 }
 
 static bool gather(void *context, trial_bytes key, trial_bytes value)
@@ -332,7 +337,7 @@ static trial_code page_by_programme(struct paging *paging, uint64_t from, bool i
     return code == TRIAL_OK ? paging->code : code;
 }
 
-static bool is_whole_subject(trial_text subject)
+bool answers_is_whole_subject(trial_text subject)
 {
     return trial_text_is_set(subject) && !ends_with(subject, '/');
 }
@@ -340,20 +345,15 @@ static bool is_whole_subject(trial_text subject)
 trial_code answers_page_read(store *s,
                              chain *known,
                              const answers_filter *filter,
-                             uint64_t from,
-                             bool is_backwards,
-                             uint32_t limit,
-                             uint32_t bytes,
+                             const answers_range *range,
                              answers_page *ret_page,
                              trial_error *err)
 {
-    struct paging paging = { .store = s,
-                             .filter = filter,
-                             .known = known,
-                             .page = ret_page,
-                             .limit = limit,
-                             .bytes = bytes,
-                             .err = err };
+    struct paging paging = {
+        .store = s, .filter = filter, .range = range, .known = known, .page = ret_page, .err = err
+    };
+    bool is_backwards = range->is_backwards;
+    uint64_t from = range->from;
     trial_code code = store_read_begin(s, &paging.read, &paging.committed, err);
 
     *ret_page = (answers_page){ .head = paging.committed };
@@ -369,7 +369,7 @@ trial_code answers_page_read(store *s,
     }
     if (trial_text_is_set(filter->programme)) {
         code = page_by_programme(&paging, from, is_backwards);
-    } else if (is_whole_subject(filter->subject)) {
+    } else if (answers_is_whole_subject(filter->subject)) {
         code = page_by_subject(&paging, from, is_backwards);
     } else {
         code = page_by_position(&paging, from, is_backwards);

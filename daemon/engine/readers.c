@@ -113,15 +113,9 @@ static void do_job(readers *r, readers_job *job, chain *known)
         answer_request(r, job, known);
         break;
     case READERS_PAGE:
-        job->code = answers_page_read(r->store,
-                                      known,
-                                      &job->filter,
-                                      job->from,
-                                      false,
-                                      job->limit,
-                                      r->settings.request_bytes / 2,
-                                      &job->page,
-                                      &job->err);
+        job->range.bytes = r->settings.request_bytes / 2;
+        job->code =
+            answers_page_read(r->store, known, &job->filter, &job->range, &job->page, &job->err);
         break;
     case READERS_LONG:
     case READERS_REBUILD:

@@ -32,8 +32,7 @@ typedef struct readers_job {
     /* of a page */
     uint64_t subscription;
     answers_filter filter; /* spans are the subscription's: it waits for its page */
-    uint64_t from;
-    uint32_t limit;
+    answers_range range;
     /* the results */
     pack_writer answer; /* a response frame */
     answers_page page;

@@ -447,9 +447,11 @@ readers_job *subscribers_next_page(subscribers *s, uint64_t head, uint64_t now_m
         job->kind = READERS_PAGE;
         job->subscription = sub->id;
         job->filter = sub->filter;
-        job->from = sub->position;
-        job->limit =
-            sub->credit < TRIAL_READ_EVENTS_MAX ? (uint32_t)sub->credit : TRIAL_READ_EVENTS_MAX;
+        job->range = (answers_range){
+            .from = sub->position,
+            .limit =
+                sub->credit < TRIAL_READ_EVENTS_MAX ? (uint32_t)sub->credit : TRIAL_READ_EVENTS_MAX,
+        };
         job->needs = head;
         return job;
     }

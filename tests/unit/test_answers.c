@@ -147,6 +147,49 @@ static void test_of_a_very_long_chain_the_older_part_comes_first(void **state)
     assert_steps(&d->known, 28, 1, 41);
 }
 
+/* Only what is sure to be short is read by the writer's thread, and then as a reader would. */
+static void assert_at_once(desk *d, const struct trial_request_read *request, bool is_wanted)
+{
+    const answers_settings settings = { TRIAL_REQUEST_BYTES_DEFAULT };
+    pack_writer answer = { 0 };
+    pack_writer other = { 0 };
+
+    assert_int_equal(answers_read_at_once(d->store, &d->known, 5, request, &answer), is_wanted);
+    if (is_wanted) {
+        answers_read(d->store, &d->known, &settings, 5, request, &other);
+        assert_int_equal(answer.size, other.size);
+        assert_memory_equal(answer.data, other.data, answer.size);
+        pack_writer_done(&other);
+    } else {
+        assert_int_equal(answer.size, 0);
+    }
+    pack_writer_done(&answer);
+}
+
+static void test_only_a_short_history_is_read_at_once(void **state)
+{
+    desk *d = *state;
+    struct trial_request_read read = { .subject = TRIAL_TEXT("case/a") };
+
+    add_steps(d, 1, 48);
+    assert_int_equal(store_commit_all(d->store, NULL), TRIAL_OK);
+    assert_at_once(d, &read, true); /* 32 events */
+    read.backwards = (trial_truth){ true, true };
+    read.limit = (trial_integer){ 5, true };
+    assert_at_once(d, &read, true);
+    read.limit = (trial_integer){ 0, true };
+    assert_at_once(d, &read, false);
+    read.limit.is_set = false;
+    read.programme = TRIAL_TEXT("ff2");
+    assert_at_once(d, &read, false);
+    assert_at_once(d, &(struct trial_request_read){ .subject = TRIAL_TEXT("case/") }, false);
+    assert_at_once(d, &(struct trial_request_read){ .limit = { 1, true } }, false);
+    assert_at_once(d, &(struct trial_request_read){ .subject = TRIAL_TEXT("case/none") }, true);
+    add_steps(d, 49, 1);
+    assert_int_equal(store_commit_all(d->store, NULL), TRIAL_OK);
+    assert_at_once(d, &(struct trial_request_read){ .subject = TRIAL_TEXT("case/a") }, false);
+}
+
 static void assert_invalid(desk *d, const char *field)
 {
     const json_t *detail = json_object_get(d->answer, "detail");
@@ -390,6 +433,7 @@ int main(void)
         TEST(test_pages_hold_every_event_once_and_in_order),
         TEST(test_a_chain_is_walked_no_further_than_to_what_is_known),
         TEST(test_of_a_very_long_chain_the_older_part_comes_first),
+        TEST(test_only_a_short_history_is_read_at_once),
         TEST(test_a_bad_parameter_is_named),
         TEST(test_every_way_to_a_moment_leads_to_the_same_rows),
         TEST(test_an_answer_says_what_it_rests_on),
