@@ -374,6 +374,14 @@ trial_text pack_text(pack_reader *reader)
     return take(reader, PACK_TEXT, &token) ? pack_token_text(&token) : (trial_text){ 0 };
 }
 
+trial_bytes pack_bin(pack_reader *reader)
+{
+    pack_token token;
+
+    return take(reader, PACK_BIN, &token) ? (trial_bytes){ token.body, token.count }
+                                          : (trial_bytes){ 0 };
+}
+
 /* A list's or map's token, its count held against the bytes that are left. */
 static uint32_t take_container(pack_reader *reader, pack_kind kind)
 {

@@ -55,6 +55,7 @@ int64_t pack_integer(pack_reader *reader);   /* any integer that fits */
 uint64_t pack_unsigned(pack_reader *reader); /* any integer >= 0 */
 trial_number pack_number(pack_reader *reader);
 trial_text pack_text(pack_reader *reader);
+trial_bytes pack_bin(pack_reader *reader);
 uint32_t pack_list(pack_reader *reader);    /* how many items follow */
 uint32_t pack_map(pack_reader *reader);     /* how many key-value pairs follow */
 trial_bytes pack_skip(pack_reader *reader); /* the whole next value, as its bytes */
@@ -81,6 +82,7 @@ void pack_put_float(pack_writer *writer, double number);
 void pack_put_number(pack_writer *writer, trial_number number);
 void pack_put_text(pack_writer *writer, trial_text text);
 void pack_put_word(pack_writer *writer, const char *literal);
+void pack_put_bin(pack_writer *writer, trial_bytes bytes); /* in answers only: no event holds bin */
 void pack_put_list(pack_writer *writer, uint32_t count);
 void pack_put_map(pack_writer *writer, uint32_t count);
 void pack_put_raw(pack_writer *writer, trial_bytes bytes); /* bytes that are values already */

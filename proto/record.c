@@ -383,6 +383,33 @@ bool proto_record_leaf_is_right(const proto_record *record)
     return memcmp(leaf, record->leaf, sizeof leaf) == 0;
 }
 
+bool proto_record_is_sound(const proto_record *record, trial_bytes bytes, trial_arena *arena)
+{
+    const pack_limits scan = { .bytes = UINT32_MAX,
+                               .depth = PACK_DEPTH_MAX,
+                               .elements = TRIAL_EVENT_ELEMENTS_MAX * 2 };
+    const proto_limits limits = { TRIAL_EVENT_BYTES_MAX, TRIAL_EVENT_DEPTH_MAX };
+    trial_error ignored = TRIAL_ERROR_NONE;
+    proto_arrival arrival;
+    trial_bytes again = { 0 };
+    trial_code code = pack_scan(record->event, &scan, &ignored);
+
+    if (code == TRIAL_OK) {
+        code = proto_arrival_read(record->event, &limits, arena, &arrival, &ignored);
+    }
+    if (code == TRIAL_TOO_LARGE) { /* at a limit already before the daemon added its three */
+        return proto_record_leaf_is_right(record);
+    }
+    if (code != TRIAL_OK || record->ingest % TRIAL_NS_PER_US != 0) { /* what its text can say */
+        return false;
+    }
+    arrival.event.position = record->position;
+    arrival.event.revision = record->revision;
+    arrival.event.ingest = record->ingest;
+    proto_record_write(&arrival, record->previous, record->salt, arena, &again);
+    return again.size == bytes.size && memcmp(again.data, bytes.data, bytes.size) == 0;
+}
+
 trial_bytes
 proto_data_with(trial_bytes data, trial_text field, trial_bytes value, trial_arena *arena)
 {

@@ -89,6 +89,12 @@ bool proto_record_holds(const proto_record *record, const proto_arrival *arrival
 /** Compute the leaf again and compare: false is damage or forgery. */
 bool proto_record_leaf_is_right(const proto_record *record);
 
+/**
+ * Is every byte of the record what proto_record_write() makes of its event, its place and its salt?
+ * Header, places of parts and leaf are all made again. Memory is taken from the arena.
+ */
+bool proto_record_is_sound(const proto_record *record, trial_bytes bytes, trial_arena *arena);
+
 /** `data` with one top-level field replaced, canonical; in the arena. */
 trial_bytes
 proto_data_with(trial_bytes data, trial_text field, trial_bytes value, trial_arena *arena);

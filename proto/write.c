@@ -151,6 +151,14 @@ void pack_put_word(pack_writer *writer, const char *literal)
     pack_put_text(writer, trial_text_of(literal));
 }
 
+void pack_put_bin(pack_writer *writer, trial_bytes bytes)
+{
+    msgpack_packer packer = packer_of(writer);
+
+    (void)msgpack_pack_bin(&packer, bytes.size);
+    (void)msgpack_pack_bin_body(&packer, bytes.data, bytes.size);
+}
+
 void pack_put_list(pack_writer *writer, uint32_t count)
 {
     msgpack_packer packer = packer_of(writer);
