@@ -176,6 +176,15 @@ static trial_code on_query(loop *l,
     return give_job(l, READERS_REQUEST, message, request);
 }
 
+static trial_code on_records(loop *l,
+                             const net_message *message,
+                             const proto_frame *frame,
+                             const trial_request *request)
+{
+    (void)frame;
+    return give_job(l, READERS_REQUEST, message, request);
+}
+
 static trial_code on_verify(loop *l,
                             const net_message *message,
                             const proto_frame *frame,

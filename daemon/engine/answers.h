@@ -55,14 +55,19 @@ TRIAL_MUST_USE trial_code answers_page_read(store *s,
                                             answers_page *ret_page,
                                             trial_error *err);
 
-/** Answer `read` or `query` into a response frame; a refusal is an answer too. `today`: the UTC
- * day. */
+/** Answer `read`, `records` or `query` into a response frame; a refusal is an answer too. `today`:
+ * the UTC day. */
 void answers_read(store *s,
                   chain *known,
                   const answers_settings *settings,
                   uint32_t msgid,
                   const struct trial_request_read *request,
                   pack_writer *answer);
+void answers_records(store *s,
+                     const answers_settings *settings,
+                     uint32_t msgid,
+                     const struct trial_request_records *request,
+                     pack_writer *answer);
 void answers_query(store *s,
                    const answers_settings *settings,
                    uint32_t msgid,
@@ -84,6 +89,7 @@ bool answers_read_at_once(store *s,
 typedef struct answers_progress {
     _Atomic uint64_t done;
     _Atomic uint64_t total;
+    _Atomic uint64_t at;     /* the position being looked at, by a verify */
     _Atomic bool is_stopped; /* set by another thread: give up soon */
 } answers_progress;
 

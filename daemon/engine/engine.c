@@ -61,7 +61,7 @@ static trial_code check_fold_row(engine *e, trial_error *err)
     fold_row_age age;
     trial_code code = store_get(e->store, STORE_META, fold_key(), &bytes, err);
 
-    if (code != TRIAL_OK) {
+    if (code != TRIAL_OK || e->settings.is_checking) { /* which folds nothing */
         return code;
     }
     age = fold_row_look(bytes);
@@ -93,8 +93,49 @@ static trial_code load_log_row(engine *e, trial_error *err)
     return code;
 }
 
-/* Take one record of the journal's tail in, as it was taken in the first time. */
-static trial_code recover_record(engine *e, trial_bytes bytes, trial_error *err)
+static trial_code misfit(trial_error *err, uint64_t position, const char *what)
+{
+    trial_code code =
+        trial_fail(err, TRIAL_STORAGE, "position %llu %s", (unsigned long long)position, what);
+
+    if (err != NULL) {
+        err->position = (int64_t)position;
+    }
+    return code;
+}
+
+/* Does the record hold together, and is it the next of its subject and of the log? */
+static trial_code check_fits(engine *e,
+                             const proto_record *record,
+                             trial_bytes bytes,
+                             const trial_event *event,
+                             const head_row *head,
+                             trial_error *err)
+{
+    trial_bytes there = { 0 };
+    trial_code code;
+    row_key k;
+
+    if (!proto_record_leaf_is_right(record) || !proto_record_is_sound(record, bytes, &e->request)) {
+        return misfit(err, record->position, "is not as it was written");
+    }
+    if (record->previous != head->last || record->revision != head->revision + 1) {
+        return misfit(err, record->position, "is not the next event of its subject");
+    }
+    if (record->ingest < e->log.last_ingest) {
+        return misfit(err, record->position, "is older than the event in front of it");
+    }
+    key_event_id(event->source, event->id, &k);
+    code = store_get(e->store, STORE_EVENT_ID, key_span(&k), &there, err);
+    return code == TRIAL_OK && there.data != NULL
+               ? misfit(err, record->position, "has the id of another event")
+               : code;
+}
+
+/* Take in a record that was decided once, as it was taken in the first time. One that is restored
+ * is looked at to the last byte and judged, as a rebuild would; one that is only looked at leaves
+ * no state. */
+static trial_code take_record(engine *e, trial_bytes bytes, bool is_restored, trial_error *err)
 {
     trial_text programmes[2];
     head_row head;
@@ -109,15 +150,18 @@ static trial_code recover_record(engine *e, trial_bytes bytes, trial_error *err)
     if (code == TRIAL_OK && record.position != store_head(e->store) + 1) {
         code = trial_fail(err,
                           TRIAL_STORAGE,
-                          "the journal goes on with position %llu after %llu",
+                          "the log goes on with position %llu after %llu",
                           (unsigned long long)record.position,
                           (unsigned long long)store_head(e->store));
     }
     if (code == TRIAL_OK) {
-        code = fold_event(&e->rows, &record, false, &e->request, err);
-    }
-    if (code == TRIAL_OK) {
         code = writer_head(e, record.subject, &head, err);
+    }
+    if (code == TRIAL_OK && (is_restored || e->settings.is_checking)) {
+        code = check_fits(e, &record, bytes, &event, &head, err);
+    }
+    if (code == TRIAL_OK && !e->settings.is_checking) {
+        code = fold_event(&e->rows, &record, is_restored, &e->request, err);
     }
     if (code != TRIAL_OK) {
         return code;
@@ -144,7 +188,7 @@ static trial_code recover(engine *e, uint64_t *ret_recovered, trial_error *err)
             break;
         }
         bytes = trial_arena_bytes(&e->request, bytes);
-        code = recover_record(e, bytes, err);
+        code = take_record(e, bytes, false, err);
         if (code != TRIAL_OK) {
             (void)trial_fail_while(err, "taking in what the journal holds");
             break;
@@ -157,6 +201,51 @@ static trial_code recover(engine *e, uint64_t *ret_recovered, trial_error *err)
         put_log_row(e);
     }
     return code;
+}
+
+static trial_bytes restoring_key(void)
+{
+    return (trial_bytes){ (const uint8_t *)RESTORING_ROW_KEY, sizeof RESTORING_ROW_KEY - 1 };
+}
+
+static trial_code check_is_whole(engine *e, trial_error *err)
+{
+    trial_bytes bytes = { 0 };
+    trial_code code = store_get(e->store, STORE_META, restoring_key(), &bytes, err);
+
+    if (code == TRIAL_OK && bytes.data != NULL && !e->settings.is_restoring) {
+        code = trial_fail(err,
+                          TRIAL_INVALID,
+                          "the store is what an interrupted restore left; remove it and restore "
+                          "again");
+    }
+    return code;
+}
+
+trial_code engine_restore_begin(engine *e, trial_error *err)
+{
+    store_put(e->store, STORE_META, restoring_key(), (trial_bytes){ (const uint8_t *)"", 0 });
+    return store_commit_all(e->store, err);
+}
+
+trial_code engine_restore(engine *e, trial_bytes record, trial_error *err)
+{
+    trial_bytes mine = trial_arena_bytes(&e->request, record);
+    trial_code code = take_record(e, mine, true, err);
+
+    if (code == TRIAL_OK) {
+        e->has_unflushed = true;
+    } else if (err != NULL && err->position <= 0) {
+        err->position = (int64_t)store_head(e->store) + 1;
+    }
+    trial_arena_reset(&e->request);
+    return code;
+}
+
+trial_code engine_restore_end(engine *e, trial_error *err)
+{
+    store_delete(e->store, STORE_META, restoring_key());
+    return store_commit_all(e->store, err);
 }
 
 trial_code engine_open(store *s,
@@ -174,7 +263,10 @@ trial_code engine_open(store *s,
     e->random = random;
     e->rows = writer_rows(e);
     e->log.last_ingest = TRIAL_INSTANT_NONE;
-    code = load_log_row(e, err);
+    code = check_is_whole(e, err);
+    if (code == TRIAL_OK) {
+        code = load_log_row(e, err);
+    }
     if (code == TRIAL_OK) {
         code = check_fold_row(e, err);
     }

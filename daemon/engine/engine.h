@@ -15,6 +15,8 @@ typedef struct engine_settings {
     uint32_t request_bytes;
     uint32_t event_bytes;
     uint32_t event_depth;
+    bool is_checking;  /* look twice at what the journal holds, to the last byte */
+    bool is_restoring; /* a store that a restore left unfinished may be opened */
 } engine_settings;
 
 /** Fills `bytes` with random bytes; never fails. */
@@ -72,6 +74,22 @@ void engine_turn_done(engine *e);
 void engine_root(const engine *e, uint8_t *ret_root);
 
 store *engine_store(const engine *e);
+
+/* Restoring: a log is made again from the records of a backup, in their order. */
+
+/** Say on disk that the store is being restored: no daemon opens it until engine_restore_end(). */
+TRIAL_MUST_USE trial_code engine_restore_begin(engine *e, trial_error *err);
+
+/**
+ * Append a record as it is, with all rows that follow from it; judged as a rebuild does. It lies on
+ * disk after engine_turn_flush().
+ *
+ * Fails with STORAGE, err->position set: it is damaged, or does not fit the log so far.
+ */
+TRIAL_MUST_USE trial_code engine_restore(engine *e, trial_bytes record, trial_error *err);
+
+/** Everything is there: commit it and take the word from the disk. */
+TRIAL_MUST_USE trial_code engine_restore_end(engine *e, trial_error *err);
 
 /** Did an older version of the fold make the rows? They serve, and are to be rebuilt beside. */
 bool engine_needs_rebuild(const engine *e);

@@ -60,6 +60,18 @@ void writer_note(engine *e,
                  const head_row *before,
                  trial_text *ret_programmes);
 
+/** Can the text be the short id of a programme at all? Only then it gets a list of its events. */
+bool writer_may_be_programme(trial_text programme);
+
+/**
+ * The programmes an event belongs to: the one its subject or data names, and its subject's own.
+ *
+ * of_subject  that the head row of its subject names; may be absent.
+ * ret_two     absent where there is none. An event of none is listed under the absent programme,
+ *             unless its subject is a case.
+ */
+void writer_programmes(const proto_record *record, trial_text of_subject, trial_text *ret_two);
+
 /** The head row of a subject; all zero where there is none. Its programme lives for the turn. */
 TRIAL_MUST_USE trial_code writer_head(engine *e,
                                       trial_text subject,

@@ -63,6 +63,7 @@ TRIAL_MUST_USE trial_code head_row_read(trial_bytes bytes, head_row *ret_head, t
 
 /** STORE_META: where the log's tree and clock stand. */
 #define LOG_ROW_KEY "log"
+#define RESTORING_ROW_KEY "restoring" /* there while a restore is not finished */
 typedef struct log_row {
     proto_tree tree;
     trial_instant last_ingest;

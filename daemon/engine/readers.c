@@ -80,6 +80,9 @@ static void answer_request(readers *r, readers_job *job, chain *known)
     if (job->request.method == TRIAL_METHOD_READ) {
         answers_read(
             r->store, known, &r->settings, job->request.msgid, &job->request.as.read, &job->answer);
+    } else if (job->request.method == TRIAL_METHOD_RECORDS) {
+        answers_records(
+            r->store, &r->settings, job->request.msgid, &job->request.as.records, &job->answer);
     } else {
         answers_query(r->store,
                       &r->settings,

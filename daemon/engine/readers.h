@@ -10,7 +10,7 @@
 typedef struct readers readers;
 
 typedef enum readers_kind {
-    READERS_REQUEST, /* read or query */
+    READERS_REQUEST, /* read, records or query */
     READERS_PAGE,    /* the next page of a subscription */
     READERS_LONG,    /* verify: on the thread of what is long */
     READERS_REBUILD, /* the next fold of a rebuild: there too */

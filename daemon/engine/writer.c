@@ -96,8 +96,7 @@ trial_code writer_head(engine *e, trial_text subject, head_row *ret_head, trial_
     return code;
 }
 
-/* Can the text be the short id of a programme at all? Only then it gets a list of its events. */
-static bool may_be_programme(trial_text programme)
+bool writer_may_be_programme(trial_text programme)
 {
     return programme.size > 0 && programme.size <= TRIAL_SUBJECT_BYTES_MAX &&
            memchr(programme.at, '\0', programme.size) == NULL;
@@ -111,8 +110,7 @@ static void list_under(engine *e, trial_text programme, uint64_t position)
     store_put(e->store, STORE_PROGRAMME, key_span(&k), (trial_bytes){ (const uint8_t *)"", 0 });
 }
 
-/* The programmes an event belongs to: the one its subject or data names, and its subject's own. */
-static void find_programmes(const proto_record *record, trial_text of_subject, trial_text *ret_two)
+void writer_programmes(const proto_record *record, trial_text of_subject, trial_text *ret_two)
 {
     trial_text id;
     trial_text own = record->programme;
@@ -121,10 +119,10 @@ static void find_programmes(const proto_record *record, trial_text of_subject, t
     ret_two[1] = (trial_text){ 0 };
     if (trial_subject_split(record->subject, &id) == TRIAL_KIND_PROGRAMME) {
         ret_two[0] = id;
-    } else if (may_be_programme(of_subject)) {
+    } else if (writer_may_be_programme(of_subject)) {
         ret_two[0] = of_subject;
     }
-    if (may_be_programme(own) && !trial_text_equal(own, ret_two[0])) {
+    if (writer_may_be_programme(own) && !trial_text_equal(own, ret_two[0])) {
         ret_two[ret_two[0].size == 0 ? 0 : 1] = own;
     }
 }
@@ -142,11 +140,11 @@ void writer_note(engine *e,
     if (head.revision == 0) {
         head.first = record->position;
         head.programme =
-            may_be_programme(record->programme) ? record->programme : (trial_text){ 0 };
+            writer_may_be_programme(record->programme) ? record->programme : (trial_text){ 0 };
     }
     head.revision = record->revision;
     head.last = record->position;
-    find_programmes(record, head.programme, ret_programmes);
+    writer_programmes(record, head.programme, ret_programmes);
     store_put(e->store,
               STORE_SUBJECT,
               text_span(record->subject),

@@ -1,6 +1,8 @@
 /* desk.c - see desk.h. */
 #include "desk.h"
 
+#include "check.h"
+
 static void fill_with_sevens(void *bytes, size_t size)
 {
     memset(bytes, 7, size); /* salts need not be secret here, and the same run is the same log */
@@ -447,7 +449,13 @@ void desk_assert_states_are_folded(desk *d)
 {
     pack_writer grown = { 0 };
     pack_writer folded = { 0 };
+    check_found found = { 0 };
+    answers_progress progress = { 0 };
+    trial_error err = TRIAL_ERROR_NONE;
 
+    commit(d);
+    assert_int_equal(check_store(d->store, &progress, &found, &err), TRIAL_OK);
+    assert_string_equal(found.reason, "");
     desk_gather_folded(d, &grown);
     desk_rebuild(d);
     desk_gather_folded(d, &folded);
@@ -455,4 +463,7 @@ void desk_assert_states_are_folded(desk *d)
     assert_true(grown.size == 0 || memcmp(folded.data, grown.data, grown.size) == 0);
     pack_writer_done(&grown);
     pack_writer_done(&folded);
+    found = (check_found){ 0 };
+    assert_int_equal(check_store(d->store, &progress, &found, &err), TRIAL_OK);
+    assert_string_equal(found.reason, "");
 }
