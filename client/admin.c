@@ -1,4 +1,4 @@
-/* admin.c - trialctl status, rebuild and verify: about the daemon and its log as a whole. */
+/* admin.c - trialctl status and rebuild: about the daemon and its log as a whole. */
 #include "ctl.h"
 #include "json.h"
 #include "render.h"
@@ -163,12 +163,11 @@ wait_long(struct long_call *call, int64_t until_ms, trial_message *ret_message, 
     return code;
 }
 
-/* Send a request whose answer takes long, and show meanwhile how far it is. */
-static trial_code call_long(ctl_command *ctl,
-                            const char *method,
-                            const trial_value *params,
-                            trial_value **ret_result,
-                            trial_error *err)
+trial_code ctl_call_long(ctl_command *ctl,
+                         const char *method,
+                         const trial_value *params,
+                         trial_value **ret_result,
+                         trial_error *err)
 {
     int64_t given_ms = ctl->timeout_ms == 0 ? CTL_TIMEOUT_MS_LONG : ctl->timeout_ms;
     int64_t begun_ms = ctl_now_ms();
@@ -203,7 +202,7 @@ int ctl_rebuild(ctl_command *ctl)
         trial_value_set(
             &ctl->arena, params, "view", trial_value_word(&ctl->arena, ctl->arguments[0]));
     }
-    if (call_long(ctl, "rebuild", params, &result, &err) != TRIAL_OK) {
+    if (ctl_call_long(ctl, "rebuild", params, &result, &err) != TRIAL_OK) {
         return ctl_fail(ctl, &err);
     }
     if (ctl_is_json(ctl)) {
@@ -217,74 +216,6 @@ int ctl_rebuild(ctl_command *ctl)
         (void)printf("%-14.*s rebuilt at position %lld\n",
                      TRIAL_TEXT_ARGS(entry->name),
                      (long long)entry->value->as.integer);
-    }
-    return CTL_EXIT_DONE;
-}
-
-/* SIZE:ROOT into parameters. False: it is not that. */
-static bool add_since(ctl_command *ctl, trial_value *params)
-{
-    const char *since = ctl->values[CTL_SINCE];
-    const char *colon = strchr(since, ':');
-    uint64_t size = 0;
-    char number[20];
-
-    if (colon == NULL || (size_t)(colon - since) >= sizeof number || strlen(colon + 1) != 64 ||
-        strspn(colon + 1, "0123456789abcdefABCDEF") != 64) {
-        return false;
-    }
-    memcpy(number, since, (size_t)(colon - since));
-    number[colon - since] = '\0';
-    if (!ctl_number_read(number, 0, INT64_MAX, &size)) {
-        return false;
-    }
-    trial_value_set(&ctl->arena, params, "size", trial_value_unsigned(&ctl->arena, size));
-    trial_value_set(&ctl->arena, params, "root", trial_value_word(&ctl->arena, colon + 1));
-    return true;
-}
-
-static void print_verdict(ctl_command *ctl, const trial_value *result, bool is_same, int64_t bad)
-{
-    (void)printf("size  %lld\nroot  %.*s\n",
-                 (long long)trial_value_get_integer(result, "size"),
-                 TRIAL_TEXT_ARGS(trial_value_get_text(result, "root")));
-    if (bad > 0) {
-        (void)printf("bad   the event at position %lld is not as it was written\n", (long long)bad);
-    } else {
-        (void)printf("good  every event is as it was written\n");
-    }
-    if (ctl_has(ctl, CTL_SINCE)) {
-        (void)printf(is_same ? "same  the earlier log is the beginning of this one\n"
-                             : "other the earlier log is not the beginning of this one\n");
-    }
-}
-
-int ctl_verify(ctl_command *ctl)
-{
-    trial_value *params = trial_value_map(&ctl->arena);
-    trial_value *result = NULL;
-    const trial_value *same;
-    trial_error err = TRIAL_ERROR_NONE;
-    int64_t bad;
-    bool is_same;
-
-    if (ctl_has(ctl, CTL_SINCE) && !add_since(ctl, params)) {
-        return ctl_usage(ctl, "--since takes SIZE:ROOT, the root in 64 hex digits");
-    }
-    if (call_long(ctl, "verify", params, &result, &err) != TRIAL_OK) {
-        return ctl_fail(ctl, &err);
-    }
-    same = trial_value_get(result, "same");
-    is_same = same == NULL || same->kind != TRIAL_VALUE_TRUTH || same->as.truth;
-    bad = trial_value_get_integer(result, "bad");
-    if (ctl_is_json(ctl)) {
-        print_json(result);
-    } else {
-        print_verdict(ctl, result, is_same, bad);
-    }
-    if (bad > 0 || !is_same) {
-        ctl_say("verification failed");
-        return CTL_EXIT_NOT_VERIFIED;
     }
     return CTL_EXIT_DONE;
 }

@@ -83,6 +83,12 @@ TRIAL_MUST_USE trial_code ctl_call(ctl_command *ctl,
                                    const trial_value *params,
                                    trial_value **ret_result,
                                    trial_error *err);
+/** The same for a request whose answer takes long: it shows meanwhile how far that is. (admin.c) */
+TRIAL_MUST_USE trial_code ctl_call_long(ctl_command *ctl,
+                                        const char *method,
+                                        const trial_value *params,
+                                        trial_value **ret_result,
+                                        trial_error *err);
 /** How a client is opened, by the flags. */
 trial_client_settings ctl_settings(const ctl_command *ctl);
 TRIAL_MUST_USE trial_code ctl_connect(ctl_command *ctl, trial_error *err);

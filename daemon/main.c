@@ -2,6 +2,7 @@
  * printed. */
 #include "host.h"
 #include "loop.h"
+#include "tasks.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -26,7 +27,7 @@ static bool is_short_of(int system_errno)
            system_errno == EAGAIN;
 }
 
-static int exit_status_of_store(const trial_error *err)
+int tasks_exit_status(const trial_error *err)
 {
     if (is_short_of(err->system_errno)) {
         return EXIT_FAILURE;
@@ -40,6 +41,7 @@ static int exit_status_of_store(const trial_error *err)
     case TRIAL_NO_SPACE:
         return EXIT_STORE_FAILED;
     case TRIAL_OK:
+        return EXIT_SUCCESS;
     case TRIAL_MALFORMED:
     case TRIAL_UNKNOWN_TYPE:
     case TRIAL_REFUSED:
@@ -79,7 +81,7 @@ static int open_store(loop *l, trial_error *err)
     trial_code code = store_open(&settings, &l->store, &is_new, err);
 
     if (code != TRIAL_OK) {
-        return leave(exit_status_of_store(err), err);
+        return leave(tasks_exit_status(err), err);
     }
     if (is_new) {
         host_log(
@@ -88,13 +90,37 @@ static int open_store(loop *l, trial_error *err)
     code = engine_open(l->store, &limits, host_random, &l->engine, &recovered, err);
     if (code != TRIAL_OK) {
         (void)trial_fail_while(err, "opening the log in '%s'", config->store);
-        return leave(err->system_errno == 0 ? EXIT_STORE_REFUSED : exit_status_of_store(err), err);
+        return leave(err->system_errno == 0 ? EXIT_STORE_REFUSED : tasks_exit_status(err), err);
     }
     if (recovered > 0) {
         host_log(
             HOST_NOTICE, "took in %llu events from the journal", (unsigned long long)recovered);
     }
     return EXIT_SUCCESS;
+}
+
+/* Write down where the daemon is found: the first endpoint of this machine, else the first of all.
+ */
+static void announce(const loop *l)
+{
+    const config_endpoints *listen = &l->config->listen;
+    const char *item;
+    char endpoint[STORE_ENDPOINT_BYTES];
+    trial_error err = TRIAL_ERROR_NONE;
+    uint32_t chosen = 0;
+
+    for (uint32_t i = listen->count; i > 0; i--) {
+        chosen = strncmp(listen->items[i - 1], "ipc:", 4) == 0 ? i - 1 : chosen;
+    }
+    item = listen->items[chosen];
+    if (strncmp(item, "tcp://*:", 8) == 0) {
+        (void)snprintf(endpoint, sizeof endpoint, "tcp://127.0.0.1:%s", item + 8);
+    } else {
+        (void)snprintf(endpoint, sizeof endpoint, "%s", item);
+    }
+    if (store_announce(l->store, endpoint, &err) != TRIAL_OK) {
+        host_log(HOST_WARNING, "%s", err.text);
+    }
 }
 
 static int open_sockets(loop *l, trial_error *err)
@@ -114,6 +140,9 @@ static int open_sockets(loop *l, trial_error *err)
         listen[i] = config->listen.items[i];
     }
     code = net_open(&settings, &l->net, err);
+    if (code == TRIAL_OK) {
+        announce(l);
+    }
     if (code == TRIAL_INVALID) {
         return leave(EXIT_STORE_REFUSED, err);
     }
@@ -209,7 +238,7 @@ static int serve(loop *l)
     }
     host_log(HOST_ERROR, "%s", l->failure.text);
     /* A store that failed is not asked to close: the next start looks at it. */
-    _exit(exit_status_of_store(&l->failure));
+    _exit(tasks_exit_status(&l->failure));
 }
 
 int main(int argc, char **argv)
@@ -225,6 +254,9 @@ int main(int argc, char **argv)
     }
     if (config.is_answered) {
         return EXIT_SUCCESS;
+    }
+    if (config.task != CONFIG_SERVE) {
+        return config.task == CONFIG_VERIFY ? tasks_verify(&config) : tasks_restore(&config);
     }
     l.config = &config;
     l.failure = TRIAL_ERROR_NONE;

@@ -17,7 +17,11 @@ enum {
     KEY_VERSION,
     KEY_CHECK,
     KEY_DESCRIBE,
-    OTHER_FLAGS = 4,
+    KEY_VERIFY,
+    KEY_RESTORE,
+    KEY_UNTIL,
+    KEY_SINCE,
+    OTHER_FLAGS = 8,
 };
 
 /* One flag that was given, to be judged once the file and the variables have had their say. */
@@ -31,6 +35,10 @@ struct command_line {
     size_t count;
     int question; /* KEY_HELP .. KEY_DESCRIBE, 0 for none */
     const char *describe;
+    config_task task;
+    const char *from; /* of a task */
+    const char *until;
+    const char *since;
     trial_error *err;
 };
 
@@ -42,6 +50,18 @@ static error_t take_flag(struct command_line *line, int key, const char *value)
     }
     line->flags[line->count++] =
         (struct given_flag){ (config_setting)(key - KEY_OF_FIRST_SETTING), value };
+    return 0;
+}
+
+/* What is to be done instead of serving; no more than one of them. */
+static error_t take_task(struct command_line *line, config_task task, const char *from)
+{
+    if (line->task != CONFIG_SERVE) {
+        (void)trial_fail(line->err, TRIAL_MALFORMED, "only one of --verify and --restore");
+        return EINVAL;
+    }
+    line->task = task;
+    line->from = from;
     return 0;
 }
 
@@ -60,6 +80,16 @@ static error_t on_key(int key, char *value, struct argp_state *state)
     case KEY_DESCRIBE:
         line->question = key;
         line->describe = key == KEY_DESCRIBE ? value : line->describe;
+        return 0;
+    case KEY_VERIFY:
+        return take_task(line, CONFIG_VERIFY, value);
+    case KEY_RESTORE:
+        return take_task(line, CONFIG_RESTORE, value);
+    case KEY_UNTIL:
+        line->until = value;
+        return 0;
+    case KEY_SINCE:
+        line->since = value;
         return 0;
     case ARGP_KEY_ARG:
         (void)trial_fail(
@@ -112,6 +142,29 @@ static void fill_flags(struct flag_table *ret_table)
         .doc = "print rows: settings, example, events, requests, errors, rules, views or limits",
         .group = 1
     };
+    *next++ = (struct argp_option){ .name = "verify",
+                                    .key = KEY_VERIFY,
+                                    .arg = "DIR",
+                                    .doc = "look at all of a store or backup that no daemon holds, "
+                                           "name the first bad position, and leave",
+                                    .group = 1 };
+    *next++ = (struct argp_option){ .name = "since",
+                                    .key = KEY_SINCE,
+                                    .arg = "SIZE:ROOT",
+                                    .doc = "with --verify: is that earlier log its beginning?",
+                                    .group = 1 };
+    *next++ = (struct argp_option){ .name = "restore",
+                                    .key = KEY_RESTORE,
+                                    .arg = "DIR",
+                                    .doc = "make the store that --store names from the backup in "
+                                           "DIR, and leave",
+                                    .group = 1 };
+    *next++ = (struct argp_option){ .name = "until",
+                                    .key = KEY_UNTIL,
+                                    .arg = "POSITION|TIME",
+                                    .doc = "with --restore: nothing that came later; the log gets "
+                                           "a new name",
+                                    .group = 1 };
     *next++ =
         (struct argp_option){ .name = "help", .key = KEY_HELP, .doc = "print this", .group = 1 };
     *next = (struct argp_option){
@@ -283,6 +336,39 @@ static trial_code lay_origins(const struct command_line *line,
     return code == TRIAL_OK ? check_together(config, err) : code;
 }
 
+/* Keep what a task was given; each flag belongs to its own. */
+static trial_code
+take_words(const struct command_line *line, struct config *config, trial_error *err)
+{
+    const struct word {
+        const char *flag;
+        const char *value;
+        char *ret_value;
+        size_t room;
+        config_task task;
+    } words[] = {
+        { "--until", line->until, config->until, sizeof config->until, CONFIG_RESTORE },
+        { "--since", line->since, config->since, sizeof config->since, CONFIG_VERIFY },
+        { "DIR", line->from, config->from, sizeof config->from, line->task },
+    };
+
+    config->task = line->task;
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (words[i].value == NULL) {
+            continue;
+        }
+        if (words[i].task != line->task) {
+            return trial_fail(err, TRIAL_MALFORMED, "%s belongs to another task", words[i].flag);
+        }
+        if (words[i].value[0] == '\0' || strlen(words[i].value) >= words[i].room) {
+            return trial_fail(
+                err, TRIAL_MALFORMED, "what %s was given is too long or empty", words[i].flag);
+        }
+        memcpy(words[i].ret_value, words[i].value, strlen(words[i].value) + 1);
+    }
+    return TRIAL_OK;
+}
+
 trial_code
 config_read(int argc, char **argv, char **environment, struct config *ret_config, trial_error *err)
 {
@@ -306,7 +392,11 @@ config_read(int argc, char **argv, char **environment, struct config *ret_config
     if (line.question != 0 && line.question != KEY_CHECK) {
         return TRIAL_OK;
     }
-    code = lay_origins(&line, environment, ret_config, err);
+    code = take_words(&line, ret_config, err);
+    if (code == TRIAL_OK) {
+        code = ret_config->task == CONFIG_VERIFY ? read_defaults(environment, ret_config, err)
+                                                 : lay_origins(&line, environment, ret_config, err);
+    }
     if (code == TRIAL_OK && line.question == KEY_CHECK) {
         config_print(ret_config, stdout);
     }

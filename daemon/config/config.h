@@ -38,11 +38,24 @@ typedef enum config_origin {
 #define CONFIG_MEMBER_COUNT(name) uint32_t name;
 #define CONFIG_MEMBER_MS(name) uint32_t name;
 
+/** What the process is asked to do. */
+typedef enum config_task {
+    CONFIG_SERVE,
+    CONFIG_VERIFY,  /* look at the store or backup `from`; settings are left aside */
+    CONFIG_RESTORE, /* make the store of the backup `from` */
+} config_task;
+
+#define CONFIG_MOMENT_BYTES 96 /* a position or an instant; SIZE:ROOT of an earlier log */
+
 /** The effective settings. It owns all it holds and can be copied. */
 struct config {
 #define SETTING(name, kind, ...) CONFIG_MEMBER_##kind(name)
 #include "settings.def"
     config_origin origins[CONFIG_SETTING_COUNT];
+    config_task task;
+    char from[CONFIG_PATH_BYTES];    /* of --verify or --restore */
+    char until[CONFIG_MOMENT_BYTES]; /* of a restore: where it ends; "" for all */
+    char since[CONFIG_MOMENT_BYTES]; /* of a verify: an earlier log; "" for none */
     bool is_answered; /* --help, --version, --check-config or --describe was printed: exit with 0 */
 };
 

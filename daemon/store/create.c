@@ -114,7 +114,12 @@ static trial_code fill(const store *s, const char *unfinished, trial_error *err)
     uuid_t uuid;
     trial_code code;
 
-    uuid_generate_random(uuid);
+    if (s->settings.name != NULL && uuid_parse(s->settings.name, uuid) != 0) {
+        return trial_fail(err, TRIAL_INVALID, "'%.40s' is no name of a log", s->settings.name);
+    }
+    if (s->settings.name == NULL) {
+        uuid_generate_random(uuid);
+    }
     uuid_unparse_lower(uuid, name);
     code = make_directory(unfinished, STORE_JOURNAL, path, err);
     if (code == TRIAL_OK) {

@@ -68,7 +68,7 @@ static trial_code open_directory(store *s, trial_error *err)
     struct stat facts;
 
     s->directory_fd = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (s->directory_fd < 0 && errno == ENOENT) {
+    if (s->directory_fd < 0 && errno == ENOENT && !s->settings.is_read_only) {
         if (mkdir(s->path, 0700) != 0 && errno != EEXIST) {
             return errno == ENOENT
                        ? trial_fail(err,
@@ -179,6 +179,9 @@ static trial_code list(const store *s, contents *ret_contents, trial_error *err)
 
 static trial_code check_may_create(const store *s, const contents *found, trial_error *err)
 {
+    if (s->settings.is_read_only) {
+        return trial_fail(err, TRIAL_INVALID, "'%s' holds no store", s->path);
+    }
     if (found->has_ours && !found->has_unfinished) {
         return trial_fail(err,
                           TRIAL_INVALID,
@@ -297,6 +300,60 @@ trial_code place_open(store *s, bool *ret_is_new, trial_error *err)
         code = open_or_create(s, ret_is_new, err);
     }
     return code;
+}
+
+/* It lies in the directory that the lock is on, and is believed only while that is held. */
+trial_code store_announce(const store *s, const char *endpoint, trial_error *err)
+{
+    char text[STORE_ENDPOINT_BYTES];
+    int size = snprintf(text, sizeof text, "endpoint %s\n", endpoint);
+    int fd = openat(
+        s->directory_fd, STORE_DAEMON, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+    trial_code code = TRIAL_OK;
+
+    errno = fd < 0 ? errno : ENOSPC; /* what a short write means */
+    if (fd < 0 || size >= (int)sizeof text || write(fd, text, (size_t)size) != size) {
+        code = trial_fail_errno(err, errno, "writing '%s/" STORE_DAEMON "'", s->path);
+    }
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return code;
+}
+
+void store_announced(const char *path, char ret_endpoint[STORE_ENDPOINT_BYTES])
+{
+    char name[STORE_PATH_BYTES_MAX];
+    char text[STORE_ENDPOINT_BYTES] = "";
+    ssize_t size = -1;
+    int fd = -1;
+
+    ret_endpoint[0] = '\0';
+    if (place_join(name, path, STORE_DAEMON)) {
+        fd = open(name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    }
+    if (fd >= 0) {
+        size = read(fd, text, sizeof text - 1);
+        (void)close(fd); /* it was only read */
+    }
+    if (size > 0 && strncmp(text, "endpoint ", 9) == 0) {
+        text[strcspn(text, "\n")] = '\0';
+        memcpy(ret_endpoint, text + 9, strlen(text + 9) + 1);
+    }
+}
+
+bool store_is_one(const char *path)
+{
+    static const char *const parts[] = { STORE_MARKER, STORE_JOURNAL, STORE_LMDB };
+    char name[STORE_PATH_BYTES_MAX];
+    struct stat facts;
+
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        if (place_join(name, path, parts[i]) && stat(name, &facts) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void place_close(store *s)

@@ -40,7 +40,8 @@ static trial_code open_parts(store *s, trial_error *err)
         code = journal_open(&s->journal, journal_path, s->name, last, err);
     }
     if (code == TRIAL_OK) {
-        code = tables_open(&s->tables, tables_path, s->name, s->settings.map_bytes, err);
+        code = tables_open(
+            &s->tables, tables_path, s->name, s->settings.map_bytes, s->settings.is_read_only, err);
     }
     if (code == TRIAL_OK) {
         code = store_read_begin(s, &s->snapshot, &s->committed, err);
@@ -50,6 +51,8 @@ static trial_code open_parts(store *s, trial_error *err)
         s->snapshot->is_fixed = true;       /* the writer says which generation it reads */
         s->generation = s->snapshot->generation;
         s->current = s->generation;
+    }
+    if (code == TRIAL_OK && !s->settings.is_read_only) {
         code = journal_secure(&s->journal, s->committed, err);
     }
     return code;
@@ -79,7 +82,7 @@ store_open(const store_settings *settings, store **ret_store, bool *ret_is_new, 
     if (code == TRIAL_OK) {
         code = open_parts(s, err);
     }
-    if (code == TRIAL_OK) {
+    if (code == TRIAL_OK && !s->settings.is_read_only) {
         code = commit_start(s, err);
     }
     s->settings.path = s->path;

@@ -29,6 +29,8 @@ typedef struct store_settings {
                              * TRIAL_TURN_BYTES_MAX */
     uint32_t commit_events; /* LMDB is brought level after at most so many events */
     uint64_t reserve_bytes; /* free space below which appends are refused */
+    const char *name;  /* a UUID in text for the log of a store that is made; NULL: a new one */
+    bool is_read_only; /* look at one that is there and write nothing: no append, no commit */
 } store_settings;
 
 /**
@@ -56,6 +58,17 @@ void store_close(store *s);
 
 /** The log's name: a UUID in text, made with the store. */
 const char *store_name(const store *s);
+
+/** Write down in the store's directory where its daemon is found, for whoever finds the store in
+ * use. Only a help: nothing rests on it. */
+TRIAL_MUST_USE trial_code store_announce(const store *s, const char *endpoint, trial_error *err);
+
+/** What the daemon that holds the store at `path` wrote down; empty where there is nothing. */
+#define STORE_ENDPOINT_BYTES 300
+void store_announced(const char *path, char ret_endpoint[STORE_ENDPOINT_BYTES]);
+
+/** Is there something at `path` that was made to be a store? */
+bool store_is_one(const char *path);
 
 /** Last position appended; last flushed; last that LMDB holds. flushed >= committed. */
 uint64_t store_head(const store *s);

@@ -23,6 +23,7 @@
 #define STORE_MARKER "STORE"
 #define STORE_JOURNAL "journal"
 #define STORE_LMDB "lmdb"
+#define STORE_DAEMON "daemon"      /* where the daemon that holds the store is found */
 #define STORE_UNFINISHED "new.tmp" /* a store in the making; holds nothing anyone was promised */
 
 /** LMDB and its tables; those that are folds once for each generation (generation.h). */
@@ -166,6 +167,7 @@ TRIAL_MUST_USE trial_code tables_open(store_tables *t,
                                       const char *directory,
                                       const char name[JOURNAL_NAME_BYTES],
                                       uint64_t map_bytes,
+                                      bool is_read_only,
                                       trial_error *err);
 void tables_close(store_tables *t);
 

@@ -368,19 +368,23 @@ trial_code tables_open(store_tables *t,
                        const char *directory,
                        const char name[JOURNAL_NAME_BYTES],
                        uint64_t map_bytes,
+                       bool is_read_only,
                        trial_error *err)
 {
-    trial_code code = fill_lock_file(directory, err);
+    trial_code code = is_read_only ? TRIAL_OK : fill_lock_file(directory, err);
     int dead;
-    int rc;
+    int rc = MDB_SUCCESS;
 
     if (code == TRIAL_OK) {
-        code = open_environment(t, directory, map_bytes, 0, err);
+        code = open_environment(
+            t, directory, map_bytes, is_read_only ? MDB_RDONLY | MDB_NOLOCK : 0, err);
     }
     if (code != TRIAL_OK) {
         return code;
     }
-    rc = mdb_reader_check(t->env, &dead);
+    if (!is_read_only) {
+        rc = mdb_reader_check(t->env, &dead);
+    }
     code = rc == MDB_SUCCESS ? open_and_check_tables(t, directory, name, err)
                              : store_fail(err, rc, "clearing the readers of '%s'", directory);
     if (code != TRIAL_OK) {

@@ -15,7 +15,7 @@ from small_world import GOVERNMENT, MINISTRY, MUNICIPALITY, World, changed
 from test_counts import TYPES
 
 VERBS = ("status publish import log history show list funnel compare due watch export events "
-         "rebuild verify").split()
+         "rebuild verify backup").split()
 NOT_IN_DATA = {"municipality.appointed", "municipality.withdrawn", "network.rejected",
                "exemption.revoked",
                "activity.completed"}
