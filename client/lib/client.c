@@ -18,6 +18,7 @@
 struct kept_message {
     uint8_t *data;
     size_t size;
+    uint32_t msgid; /* of a response; 0: a notification */
 };
 
 struct trial_client {
@@ -334,7 +335,7 @@ trial_code trial_client_receive(trial_client *client,
 }
 
 /* Keep the current message for a later receive. */
-static trial_code keep_current(trial_client *client, trial_error *err)
+static trial_code keep_current(trial_client *client, uint32_t msgid, trial_error *err)
 {
     uint32_t at = (client->kept_first + client->kept_count) % KEPT_MESSAGES_MAX;
 
@@ -345,6 +346,7 @@ static trial_code keep_current(trial_client *client, trial_error *err)
                           client->kept_count);
     }
     client->kept[at] = client->current;
+    client->kept[at].msgid = msgid;
     client->current = (struct kept_message){ 0 };
     client->kept_count++;
     return TRIAL_OK;
@@ -372,11 +374,67 @@ static trial_code await_answer(trial_client *client,
             return TRIAL_OK;
         }
         if (ret_frame->kind == PROTO_NOTIFICATION || !was_given_up(client, ret_frame->msgid)) {
-            code = keep_current(client, err);
+            code =
+                keep_current(client, ret_frame->kind == PROTO_RESPONSE ? ret_frame->msgid : 0, err);
         }
         if (code != TRIAL_OK) {
             return code;
         }
+    }
+}
+
+/* Take an answer from those kept; false where it is not among them. */
+static bool take_kept(trial_client *client, uint32_t msgid, struct kept_message *ret_message)
+{
+    for (uint32_t i = 0; i < client->kept_count; i++) {
+        uint32_t at = (client->kept_first + i) % KEPT_MESSAGES_MAX;
+
+        if (client->kept[at].msgid != msgid) {
+            continue;
+        }
+        *ret_message = client->kept[at];
+        for (; i > 0; i--) { /* those before it move up */
+            uint32_t before = (client->kept_first + i - 1) % KEPT_MESSAGES_MAX;
+
+            client->kept[at] = client->kept[before];
+            at = before;
+        }
+        client->kept_first = (client->kept_first + 1) % KEPT_MESSAGES_MAX;
+        client->kept_count--;
+        return true;
+    }
+    return false;
+}
+
+trial_code lib_await(trial_client *client,
+                     uint32_t msgid,
+                     uint32_t timeout_ms,
+                     trial_arena *arena,
+                     trial_message *ret_answer,
+                     trial_error *err)
+{
+    struct kept_message kept;
+    proto_frame frame;
+    trial_code code;
+
+    if (take_kept(client, msgid, &kept)) {
+        free(client->current.data);
+        client->current = kept;
+        code = read_current(client, &frame, err);
+    } else {
+        code = await_answer(client, msgid, lib_now_ms() + timeout_ms, &frame, err);
+    }
+    return code == TRIAL_OK ? make_message(&frame, false, arena, ret_answer, err) : code;
+}
+
+void lib_forget(trial_client *client, uint32_t msgid)
+{
+    struct kept_message kept;
+
+    if (take_kept(client, msgid, &kept)) {
+        free(kept.data);
+    } else {
+        give_up(client, msgid);
     }
 }
 

@@ -3,7 +3,7 @@
 #ifndef CLIENT_LIB_LIB_H
 #define CLIENT_LIB_LIB_H
 
-#include "trial/base.h"
+#include "trial/client.h"
 
 #define LIB_ENDPOINT_DEFAULT "ipc:///run/triald/triald.sock"
 #define LIB_FEED_DEFAULT "ipc:///run/triald/feed.sock"
@@ -34,5 +34,17 @@ bool lib_wait(void *socket, short events, int64_t deadline_ms);
 /** Make an error of ZeroMQ's errno. Returns INVALID for a bad endpoint, BUSY for all else. */
 trial_code lib_fail_zmq(trial_error *err, int zmq_error, const char *format, ...)
     TRIAL_PRINTF(3, 4);
+
+/** Wait for the answer to one of several requests; what else comes is kept. As
+ * trial_client_receive() without a value. */
+TRIAL_MUST_USE trial_code lib_await(trial_client *client,
+                                    uint32_t msgid,
+                                    uint32_t timeout_ms,
+                                    trial_arena *arena,
+                                    trial_message *ret_answer,
+                                    trial_error *err);
+
+/** Nobody waits for that answer any more. What was received last stays as it is. */
+void lib_forget(trial_client *client, uint32_t msgid);
 
 #endif

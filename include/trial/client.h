@@ -86,6 +86,46 @@ TRIAL_MUST_USE trial_code trial_client_notify(trial_client *client,
  */
 int trial_client_fd(trial_client *client);
 
+typedef struct trial_replay trial_replay;
+
+/** An event where it lies in the answer that brought it: nothing was copied, no value was built. */
+typedef struct trial_replayed {
+    uint64_t position;
+    uint64_t revision;
+    trial_text id;
+    trial_text source;
+    trial_text type;
+    trial_text subject;
+    trial_text time;
+    trial_text ingesttime;
+    trial_bytes data;  /* a MessagePack map */
+    trial_bytes event; /* the whole event, a MessagePack map of all attributes */
+} trial_replayed;
+
+/**
+ * Read the log from `from` on (0: its beginning) as fast as it comes: while one page is handed out
+ * the next is on its way.
+ *
+ * filters  a map of `subject`, `types`, `programme`, `as_of`, `known_at` as in `read`, or NULL for
+ *          the whole log; copied.
+ *
+ * Fails as trial_client_open() does. Close with trial_replay_close().
+ */
+TRIAL_MUST_USE trial_code trial_replay_open(const trial_client_settings *settings,
+                                            uint64_t from,
+                                            const trial_value *filters,
+                                            trial_replay **ret_replay,
+                                            trial_error *err);
+void trial_replay_close(trial_replay *replay); /* NULL is fine */
+
+/**
+ * The next event, NULL at the end of the log; it lives until the next call. What was appended since
+ * is found by calling again. Fails as trial_client_call() of a read; the next call asks again.
+ */
+TRIAL_MUST_USE trial_code trial_replay_next(trial_replay *replay,
+                                            const trial_replayed **ret_event,
+                                            trial_error *err);
+
 typedef struct trial_feed trial_feed;
 
 /**
