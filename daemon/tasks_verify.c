@@ -180,8 +180,25 @@ static bool read_since(const char *since, uint64_t *ret_size, const char **ret_r
            strlen(colon + 1) == (size_t)TRIAL_HASH_BYTES * 2;
 }
 
+/* A sentence may quote what is damaged: what would be no text of one line becomes '?'. */
+static void tame(char *text)
+{
+    size_t size = strlen(text);
+
+    for (size_t at = 0; at < size; at++) {
+        uint32_t valid = pack_text_valid((trial_text){ text + at, (uint32_t)(size - at) });
+
+        for (size_t end = at + valid; at < end; at++) {
+            text[at] = (uint8_t)text[at] < ' ' || text[at] == 0x7f ? '?' : text[at];
+        }
+        if (at < size) {
+            text[at] = '?';
+        }
+    }
+}
+
 /* Print what was found; the exit status. */
-static int tell(const struct looked *looked, const char *earlier_root)
+static int tell(struct looked *looked, const char *earlier_root)
 {
     uint8_t root[TRIAL_HASH_BYTES];
     char hex[PROTO_HASH_TEXT_BYTES];
@@ -204,6 +221,7 @@ static int tell(const struct looked *looked, const char *earlier_root)
                  is_same ? "yes" : "no",
                  (unsigned long long)looked->found.bad);
     if (looked->found.bad != 0) {
+        tame(looked->found.reason);
         (void)printf("reason %s\n", looked->found.reason);
     }
     (void)printf("verdict %s\n", is_good ? "good" : "bad");

@@ -300,6 +300,19 @@ def ctl(*arguments, status=0, stdin=None, environment=None, timeout="100s"):
     return result
 
 
+def triald(*arguments, status=0):
+    """Run triald to its end with nothing but these flags, and hold its exit status against
+    `status`."""
+    run = subprocess.run([program("TRIALD", "triald"), *map(str, arguments)],
+                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                         env=clean_environment(), timeout=2 * WAIT_S, check=False)
+    result = Result(["triald", *arguments], run.returncode, run.stdout.decode("utf-8"),
+                    run.stderr.decode("utf-8", "replace"))
+    if result.status != status:
+        raise AssertionError(f"triald ended with {result.status}, not {status}: {result}")
+    return result
+
+
 def summary(result):
     """The summary that import ends with: the last line of stdout."""
     lines = result.out.strip().splitlines()

@@ -26,18 +26,6 @@ def fingerprint(directory):
             for p in sorted(pathlib.Path(directory).rglob("*")) if p.is_file()}
 
 
-def triald(*arguments, status=0):
-    """Run triald to its end with nothing but these flags."""
-    run = subprocess.run([harness.program("TRIALD", "triald"), *map(str, arguments)],
-                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                         env=harness.clean_environment(), timeout=harness.WAIT_S, check=False)
-    result = harness.Result(["triald", *arguments], run.returncode, run.stdout.decode("utf-8"),
-                            run.stderr.decode("utf-8", "replace"))
-    if status is not None and result.status != status:
-        raise AssertionError(f"triald ended with {result.status}, not {status}: {result}")
-    return result
-
-
 def sum_of(data):
     """XXH3-64, as the marker of a store ends with."""
     library = ctypes.CDLL("libxxhash.so.0")
@@ -84,7 +72,7 @@ class Case(unittest.TestCase):
         return harness.ctl("verify", self.scratch / place, "--json", status=status).json()
 
     def restore(self, backup, store, *arguments, status=0):
-        return triald("--restore", self.scratch / backup, "--store", self.scratch / store,
+        return harness.triald("--restore", self.scratch / backup, "--store", self.scratch / store,
                       *arguments, status=status)
 
 
@@ -110,7 +98,7 @@ class Verify(Case):
             result = harness.ctl("verify", daemon.store, "--json")  # which knows of no endpoint
             self.assertIn("a daemon holds", result.err)
             self.assertEqual(result.json()["size"], 300)
-            self.assertEqual(triald("--verify", daemon.store, status=75).out,
+            self.assertEqual(harness.triald("--verify", daemon.store, status=75).out,
                              f"held {daemon.endpoint}\n")
 
     def test_what_is_no_store_and_no_backup(self):
@@ -148,16 +136,19 @@ class Verify(Case):
         whole = path.read_bytes()
         dice = random.Random(harness.seed())
         deaths = 0
-        for _ in range(8):  # a page of LMDB in four turned into noise
+        for attempt in range(200):  # behind the heads of some of LMDB's pages only noise is left
             data = bytearray(whole)
             for page in range(2, len(data) // 4096):
-                if dice.random() < 0.25:
-                    data[page * 4096:page * 4096 + 64] = dice.randbytes(64)
+                if dice.random() < 0.02:
+                    data[page * 4096 + 16:page * 4096 + 1024] = dice.randbytes(1008)
             path.write_bytes(data)
-            result = triald("--verify", daemon.store, status=8)
+            result = harness.triald("--verify", daemon.store, status=8)
             self.assertIn("verdict bad", result.out)
             deaths += "ended the process" in result.out
-        print(f"{deaths} of 8 readers were ended by what they read", flush=True)
+            if deaths and attempt >= 7:
+                break
+        self.assertGreater(deaths, 0)
+        print(f"{deaths} of {attempt + 1} readers were ended by what they read", flush=True)
 
     def test_a_store_of_a_later_format_is_refused(self):
         with self.daemon() as daemon:

@@ -151,7 +151,7 @@ def main():
     files = tracked(root)
     findings = list(check_top(root, files))
     for path in files:
-        if path.endswith((".ndjson", ".hex", ".bin", ".png")) or path == "LICENSE" or "/corpus/" in path:
+        if path.endswith((".ndjson", ".hex", ".bin", ".png", ".xz")) or path == "LICENSE" or "/corpus/" in path:
             continue
         lines = read(root, path).split("\n")
         if lines and lines[-1] == "":

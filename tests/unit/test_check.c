@@ -247,7 +247,9 @@ static void put_record(desk *d, uint64_t position, trial_bytes record)
 
     assert_in_range(v.mv_size, sizeof sum, sizeof row);
     memcpy(row, &sum, sizeof sum);
-    memcpy(row + sizeof sum, record.data, record.size);
+    if (record.size > 0) {
+        memcpy(row + sizeof sum, record.data, record.size);
+    }
     assert_int_equal(mdb_txn_begin(d->store->tables.env, NULL, 0, &txn), 0);
     if (record.size == 0) {
         assert_int_equal(mdb_del(txn, d->store->tables.tables[STORE_LOG], &k, NULL), 0);
