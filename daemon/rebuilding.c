@@ -125,6 +125,11 @@ trial_code rebuilding_continue(loop *l, readers_job *job)
 {
     bool has_more = false;
 
+    if (job->code != TRIAL_OK && store_build_has_failed(l->store)) {
+        l->failure = job->err;
+        readers_job_done(job);
+        return TRIAL_STORAGE;
+    }
     if (job->kind == READERS_CLEAR) {
         if (job->code != TRIAL_OK && job->code != TRIAL_BUSY) {
             host_log(HOST_WARNING,

@@ -65,7 +65,26 @@ int generation_put(MDB_txn *txn, const store_tables *t, uint32_t generation)
 
 static trial_code fail_building(store *s, int rc, const char *doing, trial_error *err)
 {
-    return store_fail(err, commit_reason(s, rc, PIECE_ROOM_BYTES), "%s in '%s'", doing, s->path);
+    int reason = commit_reason(s, rc, PIECE_ROOM_BYTES);
+    trial_code code = store_fail(err, reason, "%s in '%s'", doing, s->path);
+
+    if (code == TRIAL_NO_SPACE) {
+        code = trial_fail(err,
+                          code,
+                          "no room for %s in '%s' (%s); the old rows are in use as before: make "
+                          "room and rebuild again",
+                          doing,
+                          s->path,
+                          store_reason(reason));
+    } else if (code == TRIAL_STORAGE) {
+        s->has_failed = true;
+    }
+    return code;
+}
+
+bool store_build_has_failed(const store *s)
+{
+    return s->has_failed;
 }
 
 static trial_code current_generation(store *s, uint32_t *ret_generation, trial_error *err)

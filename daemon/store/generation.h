@@ -54,6 +54,10 @@ TRIAL_MUST_USE trial_code store_swap(store *s, store_build *b, trial_error *err)
 /** Was it swapped and is not committed yet? The writer's. */
 bool store_is_swapping(const store *s);
 
+/** Did LMDB fail a piece for another reason than room? It is not trusted again: the process must
+ * leave. */
+bool store_build_has_failed(const store *s);
+
 /** Are there rows of a generation that nobody uses? */
 TRIAL_MUST_USE trial_code store_has_spare(store *s, bool *ret_has, trial_error *err);
 

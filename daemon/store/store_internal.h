@@ -98,6 +98,7 @@ struct store {
     uint32_t frozen_generation; /* of those in the frozen overlay */
     uint32_t current;           /* as LMDB has it, the writer's word */
     _Atomic bool is_building;   /* a rebuild has the generation that is not current */
+    _Atomic bool has_failed;    /* LMDB failed a piece of it */
     store_committer committer;
     int64_t commit_failed_ms; /* 0: the last one succeeded */
     int64_t space_checked_ms;

@@ -6,7 +6,8 @@
  *   FAULTY_COUNT  how many from there on (1)
  *   FAULTY_ERRNO  what errno says (5, EIO)
  *   FAULTY_HOW    fail: nothing is done; done: it is done, then fails; torn: half of it is
- *                 written, then fails; short: half of it is written, and that is the answer
+ *                 written, then fails; short: half of it is written, and that is the answer;
+ *                 kill: nothing is done, the process is killed
  *   FAULTY_UNDER  only files below this path; without it any file
  *   FAULTY_MATCH  only files whose path ends so
  *   FAULTY_ARM    calls count from the moment this file exists; without it from the start
@@ -18,6 +19,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -150,6 +152,9 @@ static bool is_hit(void)
         int saved = errno;
 
         tell();
+        if (how_is("kill")) {
+            (void)kill(getpid(), SIGKILL);
+        }
         errno = saved;
     }
     return call >= plan.nth && call - plan.nth < plan.count;
