@@ -1,6 +1,7 @@
 """Appending: triald beside its peers and beside the limits, at 1 and 16 clients, one event at a time
 and 256 in flight."""
 import os
+import signal
 import subprocess
 
 import report
@@ -126,6 +127,45 @@ def count_flushes(bench, server, form, subjects, size):
     with open(path, encoding="utf-8", errors="replace") as lines:
         flushes = sum(1 for line in lines if "sync(" in line and server.log_files in line)
     return flushes, figures["events"]
+
+
+PROFILED = 14  # functions a shape
+
+
+def profiles(bench):
+    """Lines that say where the daemon's processor time goes, one list a shape."""
+    subjects, size = bench.subjects[-1], bench.sizes[0]
+    server = bench.servers.get("triald")
+    if server is None:
+        return []
+    server.reset(subjects, size)
+    lines = []
+    for shape, (clients, window) in SHAPES.items():
+        lines += ["", f"Where triald's processor time goes, {shape}, {title_of(subjects, size)}:"]
+        try:
+            lines += profile(bench, server, subjects, size, clients, window)
+        except (Failed, OSError) as why:
+            lines.append(f"  not taken: {why}")
+    return lines
+
+
+def profile(bench, server, subjects, size, clients, window):
+    path = os.path.join(bench.scratch, "perf.data")
+    sampler = subprocess.Popen(["perf", "record", "-q", "-e", "cpu-clock", "-F", "1999", "-o", path,
+                                "-p", str(server.pid)],
+                               stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    try:
+        bench.load(server, "trial", subjects=subjects, size=size, clients=clients, window=window)
+    finally:
+        if sampler.poll() is None:
+            sampler.send_signal(signal.SIGINT)
+        said = sampler.communicate()[1]
+    if not os.path.exists(path):
+        raise Failed(said.strip()[:200] or "perf recorded nothing")
+    run = subprocess.run(["perf", "report", "--stdio", "-q", "--sort", "comm,symbol", "-i", path],
+                         capture_output=True, text=True, check=False)
+    found = [line.strip(" -") for line in run.stdout.splitlines() if line.strip(" -")]
+    return [f"  {line}" for line in found[:PROFILED]]
 
 
 def systems(results, block):

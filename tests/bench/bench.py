@@ -3,7 +3,7 @@
 A part is a module with NAME and
   blocks(bench)   Blocks: `name`, setup(), teardown(), groups() -> (group, {system: visit}); a visit takes
                   no argument and returns {figure: number}
-  checks(bench)   lines for the report, made once before the rounds
+  checks(bench)   lines for the report, made once before the rounds; profiles(bench), after them, by --profile
   tables(results), goals(results), charts(results)   what the report shows of it
 A round goes through all blocks once; in each group every system is visited once, in an order that
 the seed gives.
@@ -51,7 +51,8 @@ class Bench:
         if os.path.exists(raw):
             os.unlink(raw)
         self.results = Results(raw)
-        self.servers, self.left_out, self.failures, self.checked = {}, [], [], []
+        self.servers, self.left_out, self.failures = {}, [], []
+        self.checked, self.profiled = [], []
 
     def say(self, text):
         print(f"{datetime.datetime.now():%H:%M:%S} {text}", flush=True)
@@ -166,6 +167,9 @@ class Bench:
             for part in PARTS:
                 for block in part.blocks(self):
                     self.run_block(part, block, number, dice)
+        for part in PARTS:
+            if self.options.profile and hasattr(part, "profiles"):
+                self.profiled += part.profiles(self)
 
     def close(self):
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -207,7 +211,7 @@ def machine(options, results):
         versions()]
 
 
-def write_report(options, results, extra=(), scratch="/tmp"):
+def write_report(options, results, before=(), after=(), scratch="/tmp"):
     """The report as text, to be printed and kept; the plots beside it."""
     charts = [c for part in PARTS for c in part.charts(results)]
     goals = [g for part in PARTS for g in part.goals(results)]
@@ -215,9 +219,10 @@ def write_report(options, results, extra=(), scratch="/tmp"):
     if options.rounds < ROUNDS_LEAST:
         pieces.append(f"Fewer than {ROUNDS_LEAST} rounds: this shows that it runs and gives no figure worth "
                       "quoting.\n")
-    pieces += [line for line in ["\n".join(extra)] if line]
+    pieces += [line for line in ["\n".join(before) + "\n"] if line.strip()]
     pieces += [t for part in PARTS for t in part.tables(results)]
     pieces.append(report.goals_table(goals))
+    pieces += [line for line in ["\n".join(after) + "\n"] if line.strip()]
     plot = report.text_plot(charts)
     why = report.png_plot(charts, os.path.join(options.out, "plot.png"), scratch)
     pieces += [why] if why else []
@@ -244,6 +249,8 @@ def parse(words):
                         "append, '1 x 256', '100,000 subjects'")
     parser.add_argument("--systems", nargs="+", metavar="NAME",
                         help="only systems with one of these words in their name: triald redis")
+    parser.add_argument("--profile", action="store_true",
+                        help="also say by perf where triald's processor time goes")
     parser.add_argument("--seed", type=int, help="of the order of visits")
     parser.add_argument("--dir", default="/var/tmp",
                         help="where the scratch directory is made: the disk that is measured (/var/tmp)")
@@ -279,7 +286,8 @@ def main():
     bench = Bench(options)
     try:
         bench.run()
-        text = write_report(options, bench.results, bench.checked + bench.left_out, bench.scratch)
+        text = write_report(options, bench.results, bench.checked + bench.left_out, bench.profiled,
+                            bench.scratch)
     except KeyboardInterrupt:
         bench.say("stopped; nothing is left running")
         return 130
