@@ -27,9 +27,9 @@ static void check(trial_code code, const trial_error *err)
 /* Data is a map of fields of one text each, `bytes` long in all. */
 static uint32_t text_size(uint32_t bytes, uint32_t form)
 {
-    uint32_t rest = bytes - (form == FORM_TRIAL ? 8 : 16); /* the map and the names */
+    uint32_t rest = bytes - (form == FORM_TRIAL ? 8 : 10); /* the map and the names */
 
-    return rest - (rest <= 33 ? 1 : rest <= 257 ? 2 : 3); /* the text's own head */
+    return rest - (rest <= 32 ? 1 : rest <= 257 ? 2 : 3); /* the text's own head */
 }
 
 static void *open_connection(const load_settings *settings, uint32_t client)
