@@ -107,6 +107,7 @@ void load_note(load_latencies *latencies, uint64_t ns)
         }
     }
     latencies->values[latencies->count++] = ns;
+    latencies->is_sorted = false;
 }
 
 void load_join(load_latencies *all, const load_latencies *part)
@@ -124,15 +125,18 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Microseconds below which that share of the latencies lies; nearest rank. */
-static double percentile(const load_latencies *sorted, double share)
+double load_percentile(load_latencies *latencies, double share)
 {
-    size_t rank = (size_t)((double)sorted->count * share);
+    size_t rank = (size_t)((double)latencies->count * share);
 
-    if (sorted->count == 0) {
+    if (latencies->count == 0) {
         return 0;
     }
-    return (double)sorted->values[rank < sorted->count ? rank : sorted->count - 1] / 1e3;
+    if (!latencies->is_sorted) {
+        qsort(latencies->values, latencies->count, sizeof *latencies->values, compare);
+        latencies->is_sorted = true;
+    }
+    return (double)latencies->values[rank < latencies->count ? rank : latencies->count - 1] / 1e3;
 }
 
 /* Processor time of the whole program so far. */
@@ -149,15 +153,12 @@ void load_report(load_latencies *latencies, uint64_t events, double seconds)
 {
     double busy_us = busy_seconds() * 1e6;
 
-    if (latencies->count > 0) {
-        qsort(latencies->values, latencies->count, sizeof *latencies->values, compare);
-    }
     (void)printf("{\"rate\": %.1f, \"p50\": %.1f, \"p99\": %.1f, \"max\": %.1f, \"events\": %llu, "
                  "\"seconds\": %.3f, \"client_us\": %.2f}\n",
                  seconds > 0 ? (double)events / seconds : 0,
-                 percentile(latencies, 0.5),
-                 percentile(latencies, 0.99),
-                 percentile(latencies, 1),
+                 load_percentile(latencies, 0.5),
+                 load_percentile(latencies, 0.99),
+                 load_percentile(latencies, 1),
                  (unsigned long long)events,
                  seconds,
                  events > 0 ? busy_us / (double)events : 0);

@@ -69,12 +69,16 @@ typedef struct load_latencies {
     uint64_t *values;
     size_t count;
     size_t room;
+    bool is_sorted;
 } load_latencies;
 
 void load_note(load_latencies *latencies, uint64_t ns);
 void load_join(load_latencies *all, const load_latencies *part);
 
-/** Sort, print the line of JSON, release. */
+/** Microseconds below which that share of them lies; nearest rank, 0 where there are none. */
+double load_percentile(load_latencies *latencies, double share);
+
+/** Print the line of JSON, release. */
 void load_report(load_latencies *latencies, uint64_t events, double seconds);
 
 #endif
