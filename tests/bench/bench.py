@@ -28,10 +28,11 @@ sys.path.insert(0, str(HERE))
 import append  # noqa: E402
 import reading  # noqa: E402
 import report  # noqa: E402
+import size  # noqa: E402
 from results import Results  # noqa: E402
 from servers import Absent, Echo, Failed, Nats, Postgres, Redis, Triald  # noqa: E402
 
-PARTS = [append, reading]
+PARTS = [append, reading, size]
 SERVERS = [Triald, Redis, Postgres, Nats, Echo]
 ROUNDS_LEAST = 5  # fewer give no figure worth quoting
 LOAD_S = 120      # beyond the seconds asked for, until a load generator is given up
@@ -245,6 +246,9 @@ def parse(words):
     parser.add_argument("--seconds", type=float, help="of each visit (1.5)")
     parser.add_argument("--sizes", type=int, nargs="+", help="bytes of an event's payload (200 1024)")
     parser.add_argument("--subjects", type=int, nargs="+", help="busy subjects (1000 100000)")
+    parser.add_argument("--log-sizes", type=int, nargs="+",
+                        help="events in the logs of the part `size` (1000000 10000000 50000000; the "
+                        "last takes 50 GB and a quarter of an hour)")
     parser.add_argument("--only", nargs="+", metavar="CASE",
                         help="only what has one of these words in its name, which is PART/BLOCK/GROUP: "
                         "append, '1 x 256', '100,000 subjects'")
@@ -264,6 +268,8 @@ def parse(words):
     options.seconds = options.seconds or (0.1 if quick else 1.5)
     options.sizes = options.sizes or ([200] if quick else [200, 1024])
     options.subjects = options.subjects or ([100] if quick else [1000, 100000])
+    options.log_sizes = sorted(options.log_sizes or (
+        [5000, 10000] if quick else [1000000, 10000000, 50000000]))
     options.out = os.path.abspath(options.out or options.build.rstrip("/") + "-results")
     if options.seed is None:
         options.seed = random.SystemRandom().randrange(1 << 32)

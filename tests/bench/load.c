@@ -174,11 +174,13 @@ static uint64_t roll(uint64_t *state)
     return *state * 0x2545f4914f6cdd1du;
 }
 
-/* A UUIDv7: the milliseconds, then chance. */
+/* A UUIDv7: the milliseconds, then chance. Or a UUIDv4, which is chance alone. */
 static void write_id(struct client *client, char *ret_id)
 {
     static const char digits[] = "0123456789abcdef";
-    uint64_t high = client->wall_ms << 16 | 0x7000u | (roll(&client->dice) >> 52);
+    bool is_random = client->world->settings->is_random;
+    uint64_t begin = is_random ? roll(&client->dice) >> 16 : client->wall_ms;
+    uint64_t high = begin << 16 | (is_random ? 0x4000u : 0x7000u) | (roll(&client->dice) >> 52);
     uint64_t low = UINT64_C(0x8000000000000000) | roll(&client->dice) >> 2;
     char *at = ret_id;
 
@@ -248,8 +250,8 @@ static bool is_over(const struct client *client, uint64_t now_ns)
 {
     const load_settings *settings = client->world->settings;
 
-    if (settings->is_once) {
-        return client->sent == owned(client);
+    if (settings->each > 0) {
+        return client->sent == owned(client) * settings->each;
     }
     return (double)(now_ns - client->begin_ns) > settings->seconds * 1e9;
 }
@@ -384,6 +386,50 @@ static uint32_t number_in(const char *name, const char *text, uint32_t least, ui
     return (uint32_t)number;
 }
 
+static void take_option(load_settings *settings, int option)
+{
+    switch (option) {
+    case 'e':
+        settings->endpoint = optarg;
+        break;
+    case 'f':
+        settings->form = optarg;
+        break;
+    case 'p':
+        settings->prefix = optarg;
+        break;
+    case 't':
+        settings->state = optarg;
+        break;
+    case 'c':
+        settings->clients = number_in("clients", optarg, 1, LOAD_CLIENTS_MAX);
+        break;
+    case 'w':
+        settings->window = number_in("window", optarg, 1, LOAD_WINDOW_MAX);
+        break;
+    case 'n':
+        settings->subjects = number_in("subjects", optarg, 1, LOAD_SUBJECTS_MAX);
+        break;
+    case 'b':
+        settings->bytes = number_in("bytes", optarg, 32, 60000);
+        break;
+    case 's':
+        settings->seconds = strtod(optarg, NULL);
+        break;
+    case 'o':
+        settings->each = 1;
+        break;
+    case 'a':
+        settings->each = number_in("each", optarg, 1, LOAD_EACH_MAX);
+        break;
+    case 'r':
+        settings->is_random = true;
+        break;
+    default:
+        exit(64);
+    }
+}
+
 load_settings load_options(int count, char **words)
 {
     static const struct option options[] = {
@@ -397,6 +443,8 @@ load_settings load_options(int count, char **words)
         { "bytes", required_argument, NULL, 'b' },
         { "seconds", required_argument, NULL, 's' },
         { "once", no_argument, NULL, 'o' },
+        { "each", required_argument, NULL, 'a' },
+        { "random-ids", no_argument, NULL, 'r' },
         { NULL, 0, NULL, 0 },
     };
     load_settings settings = { .prefix = "trial/w1-",
@@ -408,40 +456,7 @@ load_settings load_options(int count, char **words)
     int option;
 
     while ((option = getopt_long(count, words, "", options, NULL)) != -1) {
-        switch (option) {
-        case 'e':
-            settings.endpoint = optarg;
-            break;
-        case 'f':
-            settings.form = optarg;
-            break;
-        case 'p':
-            settings.prefix = optarg;
-            break;
-        case 't':
-            settings.state = optarg;
-            break;
-        case 'c':
-            settings.clients = number_in("clients", optarg, 1, LOAD_CLIENTS_MAX);
-            break;
-        case 'w':
-            settings.window = number_in("window", optarg, 1, LOAD_WINDOW_MAX);
-            break;
-        case 'n':
-            settings.subjects = number_in("subjects", optarg, 1, LOAD_SUBJECTS_MAX);
-            break;
-        case 'b':
-            settings.bytes = number_in("bytes", optarg, 32, 60000);
-            break;
-        case 's':
-            settings.seconds = strtod(optarg, NULL);
-            break;
-        case 'o':
-            settings.is_once = true;
-            break;
-        default:
-            exit(64);
-        }
+        take_option(&settings, option);
     }
     if (settings.endpoint == NULL || settings.subjects < settings.clients) {
         (void)fputs("bench: --endpoint is missing, or a client has no subject\n", stderr);

@@ -10,6 +10,7 @@
 #define LOAD_CLIENTS_MAX 64u
 #define LOAD_WINDOW_MAX 4096u
 #define LOAD_SUBJECTS_MAX 10000000u
+#define LOAD_EACH_MAX 1000000u
 #define LOAD_ID_BYTES 37u
 #define LOAD_SUBJECT_BYTES 32u
 #define LOAD_TIME_BYTES 25u
@@ -25,13 +26,14 @@ typedef struct load_settings {
     uint32_t subjects; /* busy ones, shared out among the clients */
     uint32_t bytes;    /* payload of an event */
     double seconds;
-    bool is_once; /* one event a subject, whatever time it takes */
+    uint32_t each;  /* so many events a subject, whatever time it takes; 0: for `seconds` */
+    bool is_random; /* identifiers are chance alone; else they begin with the time */
 } load_settings;
 
 /** One event to be appended. */
 typedef struct load_event {
     const char *subject;        /* name, terminated */
-    char id[LOAD_ID_BYTES];     /* UUIDv7, terminated */
+    char id[LOAD_ID_BYTES];     /* a UUID, version 7 or 4, terminated */
     char time[LOAD_TIME_BYTES]; /* RFC 3339 in UTC, milliseconds, terminated */
     uint64_t revision;          /* events the subject has already */
 } load_event;
