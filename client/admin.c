@@ -48,13 +48,11 @@ static void print_stores(const trial_value *stores)
 {
     const trial_value *journal = trial_value_get(stores, "journal");
     const trial_value *lmdb = trial_value_get(stores, "lmdb");
-    const trial_value *refusing = trial_value_get(lmdb, "refusing");
 
-    (void)printf("lmdb     at %lld, %.1f MiB; %.1f GiB of the disk are free%s\n",
+    (void)printf("lmdb     at %lld, %.1f MiB; %.1f GiB of the disk are free\n",
                  (long long)trial_value_get_integer(lmdb, "position"),
                  (double)trial_value_get_integer(lmdb, "bytes") / MIB,
-                 (double)trial_value_get_integer(lmdb, "free") / (MIB * 1024),
-                 refusing != NULL && refusing->as.truth ? ": TOO FEW, APPENDS ARE REFUSED" : "");
+                 (double)trial_value_get_integer(lmdb, "free") / (MIB * 1024));
     if (trial_value_get_integer(lmdb, "readers") > 0) {
         (void)printf("reading  %lld snapshots, the oldest for %.1f s\n",
                      (long long)trial_value_get_integer(lmdb, "readers"),
@@ -66,12 +64,37 @@ static void print_stores(const trial_value *stores)
                  (double)trial_value_get_integer(journal, "bytes") / MIB);
 }
 
+/* What the daemon is going through, gravest first, each with what to do: or that all is well. */
+static void print_conditions(const trial_value *conditions)
+{
+    bool has_colour = render_has_colour(stdout);
+    uint32_t count =
+        conditions != NULL && conditions->kind == TRIAL_VALUE_LIST ? conditions->as.list.count : 0;
+
+    if (count == 0) {
+        (void)printf(
+            "state    %sserving%s\n", has_colour ? "\033[32m" : "", has_colour ? "\033[0m" : "");
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        const trial_value *condition = conditions->as.list.items[i];
+
+        (void)printf("state    %s", has_colour ? "\033[1m" : "");
+        render_put(stdout, trial_value_get_text(condition, "what"));
+        (void)printf("%s (", has_colour ? "\033[0m" : "");
+        render_put(stdout, trial_value_get_text(condition, "detail"));
+        (void)printf(")\n         -> ");
+        render_put(stdout, trial_value_get_text(condition, "advice"));
+        (void)putchar('\n');
+    }
+}
+
 static void print_status(const trial_value *result)
 {
     const trial_value *views = trial_value_get(result, "views");
     int64_t uptime = trial_value_get_integer(result, "uptime");
     int64_t behind = views_behind(result);
 
+    print_conditions(trial_value_get(result, "conditions"));
     (void)printf("log      %.*s\n", TRIAL_TEXT_ARGS(trial_value_get_text(result, "log")));
     (void)printf("head     %lld\n", (long long)trial_value_get_integer(result, "head"));
     (void)printf("root     %.*s\n", TRIAL_TEXT_ARGS(trial_value_get_text(result, "root")));

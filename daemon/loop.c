@@ -11,8 +11,6 @@
 #define QUEUED_RETRY_MS 10   /* answers that slow peers have not taken are tried again so often */
 #define COMMIT_RETRY_MS 1000 /* a commit that found no space is tried again so often */
 #define BEAT_MS 1000
-#define STATUS_MS 1000
-#define AWAY_MS 10000 /* connections turned away are said again so often */
 
 enum { WATCH_SIGNALS, WATCH_COMMIT, WATCH_READERS, WATCH_COUNT };
 
@@ -141,19 +139,11 @@ static trial_code end_commit(loop *l, uint64_t now_ms)
     trial_code code = store_commit_end(l->store, &err);
 
     if (code == TRIAL_OK) {
-        if (l->is_refusing) {
-            host_log(HOST_NOTICE, "there is space again: the tables are brought level");
-        }
-        l->is_refusing = false;
+        conditions_set_behind(l, false, "");
         return TRIAL_OK;
     }
     if (code == TRIAL_NO_SPACE) {
-        if (!l->is_refusing) {
-            host_log(HOST_ERROR,
-                     "the tables cannot be brought level: %s; make space, nothing is lost",
-                     err.text);
-        }
-        l->is_refusing = true;
+        conditions_set_behind(l, true, err.text);
         l->retry_ms = now_ms + COMMIT_RETRY_MS;
         return TRIAL_OK;
     }
@@ -216,41 +206,6 @@ static void beat(loop *l, uint64_t now_ms)
     pack_writer_done(&frame);
 }
 
-/* Connections beyond what the process has descriptors for: said when it begins and now and then. */
-static void note_turned_away(loop *l, uint64_t now_ms)
-{
-    uint64_t count = net_turned_away(l->net);
-
-    if (count != l->told_away && now_ms >= l->away_ms) {
-        host_log(HOST_WARNING,
-                 "%" PRIu64 " connections were turned away so far, %" PRIu32
-                 " are served: allow more open files (LimitNOFILE=), or see who connects",
-                 count,
-                 net_peers(l->net));
-        l->told_away = count;
-        l->away_ms = now_ms + AWAY_MS;
-    }
-}
-
-/* The status line, where it says something new. */
-static void tell_status(loop *l, uint64_t now_ms)
-{
-    char text[sizeof l->told_status];
-
-    (void)snprintf(text,
-                   sizeof text,
-                   "position %" PRIu64 ", %" PRIu32 " peers%s%s",
-                   store_flushed(l->store),
-                   net_peers(l->net),
-                   l->is_refusing ? "; the disk is full, appends are refused" : "",
-                   now_ms < l->away_ms ? "; connections are turned away" : "");
-    if (strcmp(text, l->told_status) != 0) {
-        host_notify_status("%s", text);
-        memcpy(l->told_status, text, sizeof text);
-        l->status_ms = now_ms + STATUS_MS;
-    }
-}
-
 /* What is done by the clock: heartbeats, the watchdog, the status line. */
 static void tick(loop *l, uint64_t now_ms)
 {
@@ -261,10 +216,7 @@ static void tick(loop *l, uint64_t now_ms)
         host_notify_alive();
         l->alive_ms = now_ms + host_watchdog_us() / 4000; /* four times as often as it must be */
     }
-    note_turned_away(l, now_ms);
-    if (now_ms >= l->status_ms) {
-        tell_status(l, now_ms);
-    }
+    conditions_tell(l, now_ms);
 }
 
 static void take_signals(loop *l)

@@ -26,6 +26,23 @@ typedef struct question {
     uint32_t msgid;
 } question;
 
+/** What the daemon can be going through: the rows of conditions.def. */
+typedef enum condition_id {
+#define CONDITION(UPPER, name, grade, what, advice, over) CONDITION_##UPPER,
+#include "trial/conditions.def"
+    CONDITION_COUNT
+} condition_id;
+
+#define CONDITION_DETAIL_BYTES 200 /* a path and a reason of the system */
+
+typedef struct condition {
+    bool is_on;
+    uint64_t since_ms;
+    uint64_t count;    /* of what happens now and then: what was seen of it ... */
+    uint64_t until_ms; /* ... and when it is over, if it does not happen again */
+    char detail[CONDITION_DETAIL_BYTES];
+} condition;
+
 typedef struct loop {
     const struct config *config;
     store *store;
@@ -52,6 +69,10 @@ typedef struct loop {
     readers_job *rebuilds; /* those not begun, in the order they were asked for */
     readers_job *swapping; /* swapped, and not committed yet */
     bool is_rebuilding;    /* one was begun and is not cleared away yet */
+    bool is_folding;       /* one was begun and is neither in use nor given up */
+    uint32_t verifying;    /* verifications asked for and not answered */
+    uint64_t records_ms;   /* when records were read last; 0: never */
+    uint64_t records_from; /* the first of them */
     bool is_refusing;      /* LMDB could not commit for want of space */
     uint64_t retry_ms;     /* when to try that commit again */
     uint64_t appended_ms;  /* when the last turn added anything */
@@ -59,9 +80,8 @@ typedef struct loop {
     uint64_t beat_ms;      /* when the feed's next heartbeat is due */
     uint64_t alive_ms;     /* when the watchdog is fed next */
     uint64_t status_ms;    /* when STATUS= may be told next */
-    char told_status[256]; /* what it told */
-    uint64_t away_ms;      /* when connections turned away may be said again ... */
-    uint64_t told_away;    /* ... and how many were said */
+    char told_status[512]; /* what it told */
+    condition conditions[CONDITION_COUNT];
     bool is_leaving;
     trial_error failure; /* why the loop ended by itself */
 } loop;
@@ -94,6 +114,23 @@ void rebuilding_drop(loop *l);
 
 /** A map of views, or of the one, each at that position. (rebuilding.c) */
 void rebuilding_put_views(pack_writer *writer, views_view only, uint64_t position);
+
+/** Say what one of the conditions is now: the log hears of it where it begins and where it is over.
+ * `format` makes its detail. (conditions.c) */
+void conditions_set(loop *l, condition_id id, bool is_on, const char *format, ...)
+    TRIAL_PRINTF(4, 5);
+
+/** Say whether LMDB lacks room for a commit, and why (loop.is_refusing too). (conditions.c) */
+void conditions_set_behind(loop *l, bool is_behind, const char *why);
+
+/** Look at all that is not said by who finds it. (conditions.c) */
+void conditions_look(loop *l, uint64_t now_ms);
+
+/** The same once a second, and the status line where it has changed. (conditions.c) */
+void conditions_tell(loop *l, uint64_t now_ms);
+
+/** The conditions that hold, as a list for the answer to `status`. (conditions.c) */
+void conditions_put(loop *l);
 
 /** A job has come back from its thread: answer it. (requests.c) */
 TRIAL_MUST_USE trial_code requests_finish(loop *l, readers_job *job);

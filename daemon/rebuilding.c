@@ -12,6 +12,7 @@ static void begin_next(loop *l)
     if (job != NULL && !l->is_rebuilding) {
         l->rebuilds = job->next;
         l->is_rebuilding = true;
+        l->is_folding = job->kind == READERS_REBUILD;
         readers_give(l->readers, job);
     }
 }
@@ -100,6 +101,7 @@ static void answer(loop *l, readers_job *job)
 /* What is left of it, swapped or given up, is cleared by the thread. */
 static void end(loop *l, readers_job *job)
 {
+    l->is_folding = false;
     answer(l, job);
     rebuild_done(job->rebuild);
     job->rebuild = NULL;

@@ -182,6 +182,9 @@ static trial_code on_records(loop *l,
                              const trial_request *request)
 {
     (void)frame;
+    l->records_ms = host_monotonic_ms();
+    l->records_from =
+        request->as.records.from.is_set ? (uint64_t)request->as.records.from.value : 1;
     return give_job(l, READERS_REQUEST, message, request);
 }
 
@@ -191,6 +194,7 @@ static trial_code on_verify(loop *l,
                             const trial_request *request)
 {
     (void)frame;
+    l->verifying++;
     return give_job(l, READERS_LONG, message, request);
 }
 
@@ -324,10 +328,11 @@ static void put_store_facts(loop *l)
 
 static void put_work(loop *l)
 {
+    readers_kind kind;
     uint64_t done;
     uint64_t total;
 
-    readers_progress(l->readers, &done, &total);
+    readers_progress(l->readers, &kind, &done, &total);
     pack_put_map(&l->out, 2);
     pack_put_word(&l->out, "done");
     pack_put_unsigned(&l->out, done);
@@ -355,7 +360,10 @@ static void answer_status(loop *l, uint32_t msgid)
     engine_root(l->engine, root);
     proto_hash_write(root, hex);
     proto_put_result(&l->out, msgid);
-    pack_put_map(&l->out, 11);
+    conditions_look(l, host_monotonic_ms());
+    pack_put_map(&l->out, 12);
+    pack_put_word(&l->out, "conditions");
+    conditions_put(l);
     pack_put_word(&l->out, "dropped");
     put_dropped(l);
     pack_put_word(&l->out, "head");
@@ -410,6 +418,22 @@ void requests_answer_questions(loop *l)
     l->question_count = 0;
 }
 
+/* What a verification found concerns more than who asked for it. */
+static void note_verified(loop *l, const readers_job *job)
+{
+    l->verifying--;
+    if (job->code == TRIAL_OK) {
+        conditions_set(l, CONDITION_DAMAGED, false, "%s", "");
+    } else if (job->code == TRIAL_STORAGE && job->err.position > 0) {
+        conditions_set(l,
+                       CONDITION_DAMAGED,
+                       true,
+                       "position %lld: %s",
+                       (long long)job->err.position,
+                       job->err.text);
+    }
+}
+
 trial_code requests_finish(loop *l, readers_job *job)
 {
     if (job->kind == READERS_PAGE) {
@@ -417,6 +441,9 @@ trial_code requests_finish(loop *l, readers_job *job)
     } else if (job->kind == READERS_REBUILD || job->kind == READERS_CLEAR) {
         return rebuilding_continue(l, job);
     } else {
+        if (job->kind == READERS_LONG) {
+            note_verified(l, job);
+        }
         (void)net_send(l->net,
                        (trial_bytes){ job->peer, job->peer_size },
                        job->is_delimited,

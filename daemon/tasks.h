@@ -18,6 +18,10 @@ int tasks_exit_status(const trial_error *err);
  */
 int tasks_verify(const struct config *config);
 
+/** A sentence may quote what is damaged, or a path: what would be no text of one line becomes '?'.
+ * (tasks_verify.c) */
+void tasks_tame(char *text);
+
 /** Make the store config->store from the backup config->from. */
 int tasks_restore(const struct config *config);
 

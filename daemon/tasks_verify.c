@@ -180,8 +180,7 @@ static bool read_since(const char *since, uint64_t *ret_size, const char **ret_r
            strlen(colon + 1) == (size_t)TRIAL_HASH_BYTES * 2;
 }
 
-/* A sentence may quote what is damaged: what would be no text of one line becomes '?'. */
-static void tame(char *text)
+void tasks_tame(char *text)
 {
     size_t size = strlen(text);
 
@@ -221,7 +220,7 @@ static int tell(struct looked *looked, const char *earlier_root)
                  is_same ? "yes" : "no",
                  (unsigned long long)looked->found.bad);
     if (looked->found.bad != 0) {
-        tame(looked->found.reason);
+        tasks_tame(looked->found.reason);
         (void)printf("reason %s\n", looked->found.reason);
     }
     (void)printf("verdict %s\n", is_good ? "good" : "bad");

@@ -185,6 +185,54 @@ static void describe_rules(FILE *out)
 #include "trial/rules.def"
 }
 
+static void describe_conditions(FILE *out)
+{
+    (void)fprintf(out, "| condition | what is so | what to do |\n|---|---|---|\n");
+#define CONDITION(UPPER, name, grade, what, advice, over)                                          \
+    (void)fprintf(out, "| `%s` | %s | %s |\n", name, what, advice);
+#include "trial/conditions.def"
+}
+
+/* For trial-trouble(7): what is seen, and under it what it means and what to do. */
+static void print_trouble(const char *seen, const char *says, FILE *out)
+{
+    (void)fprintf(out, "*");
+    print_plain(seen, out);
+    (void)fprintf(out, "*\n\t");
+    print_plain(says, out);
+    (void)fprintf(out, ".\n\n");
+}
+
+static void describe_trouble_conditions(FILE *out)
+{
+#define CONDITION(UPPER, name, grade, what, advice, over) print_trouble(what, advice, out);
+#include "trial/conditions.def"
+}
+
+static void describe_trouble_codes(FILE *out)
+{
+    (void)fprintf(out, "[[ *code*\n:[ *status*\n:[ *again?*\n:[ *meaning*\n");
+#define ERROR(UPPER, wire, exit_status, may_retry, meaning)                                        \
+    (void)fprintf(out,                                                                             \
+                  "|  %s\n:  %d\n:  %s\n:  %s\n",                                                  \
+                  wire,                                                                            \
+                  exit_status,                                                                     \
+                  (may_retry) ? "yes" : "no",                                                      \
+                  meaning);
+#include "trial/errors.def"
+    (void)fprintf(out, "\n");
+}
+
+static void describe_trouble_rules(FILE *out)
+{
+    (void)fprintf(out, "[[ *rule*\n:[ *code*\n:[ *what holds, where it is not broken*\n");
+#define RULE(UPPER, name, code, sentence)                                                          \
+    (void)fprintf(out, "|  %s\n:  %s\n:  %s\n", name, trial_code_name(TRIAL_##code), sentence);
+#define WARNING(UPPER, name, sentence)
+#include "trial/rules.def"
+    (void)fprintf(out, "\n");
+}
+
 static void describe_views(FILE *out)
 {
     (void)fprintf(out, "| view | one row for | answers |\n|---|---|---|\n");
@@ -235,10 +283,18 @@ bool config_describe(const char *what, FILE *out)
         const char *name;
         void (*describe)(FILE *out);
     } subjects[] = {
-        { "settings", describe_settings }, { "example", describe_example },
-        { "events", describe_events },     { "requests", describe_requests },
-        { "errors", describe_errors },     { "rules", describe_rules },
-        { "views", describe_views },       { "limits", describe_limits },
+        { "settings", describe_settings },
+        { "example", describe_example },
+        { "events", describe_events },
+        { "requests", describe_requests },
+        { "errors", describe_errors },
+        { "rules", describe_rules },
+        { "views", describe_views },
+        { "limits", describe_limits },
+        { "conditions", describe_conditions },
+        { "trouble-conditions", describe_trouble_conditions },
+        { "trouble-codes", describe_trouble_codes },
+        { "trouble-rules", describe_trouble_rules },
     };
 
     for (size_t i = 0; i < sizeof subjects / sizeof subjects[0]; i++) {

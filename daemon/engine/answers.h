@@ -93,11 +93,13 @@ typedef struct answers_progress {
     _Atomic bool is_stopped; /* set by another thread: give up soon */
 } answers_progress;
 
-/** Read the whole log again: checksums, positions, revisions, leaves, ids, root. */
-void answers_verify(store *s,
-                    uint32_t msgid,
-                    const struct trial_request_verify *request,
-                    answers_progress *progress,
-                    pack_writer *answer);
+/** Read the whole log again: checksums, positions, revisions, leaves, ids, root. Fails with STORAGE
+ * where it found damage, at err->position; else with why it could not look. Answered is either. */
+TRIAL_MUST_USE trial_code answers_verify(store *s,
+                                         uint32_t msgid,
+                                         const struct trial_request_verify *request,
+                                         answers_progress *progress,
+                                         pack_writer *answer,
+                                         trial_error *err);
 
 #endif

@@ -27,6 +27,7 @@ struct readers {
     uint32_t count; /* threads running, the long one included */
     pthread_t *threads;
     answers_progress progress;
+    _Atomic readers_kind doing; /* what the long job is */
 };
 
 static void push(struct queue *queue, readers_job *job)
@@ -97,9 +98,14 @@ static void do_long(readers *r, readers_job *job)
 {
     r->progress.done = 0;
     r->progress.total = 0;
+    r->doing = job->kind;
     if (job->kind == READERS_LONG) {
-        answers_verify(
-            r->store, job->request.msgid, &job->request.as.verify, &r->progress, &job->answer);
+        job->code = answers_verify(r->store,
+                                   job->request.msgid,
+                                   &job->request.as.verify,
+                                   &r->progress,
+                                   &job->answer,
+                                   &job->err);
     } else if (job->kind == READERS_CLEAR) {
         job->code = store_clear_spare(r->store, &r->progress.is_stopped, &job->err);
     } else {
@@ -275,8 +281,12 @@ int readers_fd(const readers *r)
     return r->event;
 }
 
-void readers_progress(const readers *r, uint64_t *ret_done, uint64_t *ret_total)
+void readers_progress(const readers *r,
+                      readers_kind *ret_kind,
+                      uint64_t *ret_done,
+                      uint64_t *ret_total)
 {
+    *ret_kind = r->doing;
     *ret_total = r->progress.total;
     *ret_done = *ret_total == 0 ? 0 : r->progress.done;
 }

@@ -38,7 +38,7 @@ typedef struct readers_job {
     answers_page page;
     rebuild *rebuild; /* begun by the first fold */
     uint64_t swapped; /* position at which it was swapped */
-    trial_code code;  /* of a page, a rebuild or a clearing */
+    trial_code code;  /* of a page, a rebuild, a clearing or a verification */
     trial_error err;
 } readers_job;
 
@@ -64,7 +64,10 @@ readers_job *readers_take(readers *r);
 /** Readable when a job has finished. */
 int readers_fd(const readers *r);
 
-/** How far the long job is; 0 of 0 where there is none. */
-void readers_progress(const readers *r, uint64_t *ret_done, uint64_t *ret_total);
+/** What the long job is, or was last, and how far it is; 0 of 0 where there is none. */
+void readers_progress(const readers *r,
+                      readers_kind *ret_kind,
+                      uint64_t *ret_done,
+                      uint64_t *ret_total);
 
 #endif

@@ -60,23 +60,28 @@ static void put_verdict(const check_found *found,
     pack_put_unsigned(answer, found->tree.size);
 }
 
-void answers_verify(store *s,
-                    uint32_t msgid,
-                    const struct trial_request_verify *request,
-                    answers_progress *progress,
-                    pack_writer *answer)
+trial_code answers_verify(store *s,
+                          uint32_t msgid,
+                          const struct trial_request_verify *request,
+                          answers_progress *progress,
+                          pack_writer *answer,
+                          trial_error *err)
 {
-    trial_error err = TRIAL_ERROR_NONE;
     check_found found = { 0 };
-    trial_code code = check_earlier(request, &err);
+    trial_code code = check_earlier(request, err);
 
     if (code == TRIAL_OK) {
         found.earlier_size = request->size.is_set ? (uint64_t)request->size.value : 0;
-        code = check_store(s, progress, &found, &err);
+        code = check_store(s, progress, &found, err);
     }
     if (code != TRIAL_OK) {
-        proto_put_error(answer, msgid, &err);
-    } else {
-        put_verdict(&found, msgid, request, answer);
+        proto_put_error(answer, msgid, err);
+        return code;
     }
+    put_verdict(&found, msgid, request, answer);
+    if (found.bad != 0) {
+        code = trial_fail(err, TRIAL_STORAGE, "%s", found.reason);
+        err->position = (int64_t)found.bad;
+    }
+    return code;
 }

@@ -11,7 +11,7 @@
  */
 void host_notify_ready(void);
 
-/** Say in one line what the daemon does now; `systemctl status` shows it. Cut at 255 bytes. */
+/** Say in one line what the daemon does now; `systemctl status` shows it. Cut at 511 bytes. */
 void host_notify_status(const char *format, ...) TRIAL_PRINTF(1, 2);
 
 /** Say that the daemon was told to stop and is leaving. */

@@ -10,7 +10,7 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
-#define NOTICE_BYTES (sizeof "STATUS=" + 255)
+#define NOTICE_BYTES (sizeof "STATUS=" + 511)
 
 /* Tell without waiting. sd_notify() waits while its reader does not read, and a daemon that waits
  * acknowledges nothing; a notice that finds no room is dropped, for the next one says more. */

@@ -280,6 +280,8 @@ void store_commit_begin(store *s)
 static trial_code take_note(store *s, trial_error *err)
 {
     s->commit_failed_ms = 0;
+    s->is_journal_full = false;
+    s->is_map_full = false;
     s->committed = overlay_last(s->frozen);
     if (s->current != s->frozen_generation) { /* what was built is in use now */
         s->current = s->frozen_generation;
@@ -313,6 +315,7 @@ trial_code store_commit_end(store *s, trial_error *err)
     }
     if (code != TRIAL_OK) {
         s->commit_failed_ms = space_now_ms();
+        s->is_map_full = code == TRIAL_NO_SPACE && c->err.system_errno == 0; /* LMDB's own reason */
         s->is_broken = s->is_broken || code != TRIAL_NO_SPACE;
         return code;
     }

@@ -14,6 +14,13 @@ uint64_t space_free(const store *s)
     return (uint64_t)facts.f_bavail * facts.f_frsize;
 }
 
+void space_look(store *s)
+{
+    s->free_bytes = space_free(s);
+    s->space_checked_ms = space_now_ms();
+    s->is_low = s->free_bytes < s->settings.reserve_bytes;
+}
+
 int64_t space_now_ms(void)
 {
     struct timespec now = { 0 };

@@ -189,6 +189,24 @@ static void look_at_reads(store *s, store_facts *facts)
     (void)pthread_mutex_unlock(&s->reads_lock);
 }
 
+void store_look_at_health(store *s, store_health *ret_health)
+{
+    store_facts facts = { 0 };
+
+    space_look(s);
+    look_at_reads(s, &facts);
+    *ret_health = (store_health){ .free_bytes = s->free_bytes,
+                                  .oldest_read_ms = facts.oldest_read_ms,
+                                  .is_low = s->is_low,
+                                  .is_journal_full = s->is_journal_full,
+                                  .is_behind = s->commit_failed_ms != 0 };
+}
+
+bool store_map_is_full(const store *s)
+{
+    return s->is_map_full;
+}
+
 trial_code store_look(store *s, store_facts *ret_facts, trial_error *err)
 {
     store_facts facts = { .journal_bytes = s->journal.files[0].size + s->journal.files[1].size,
@@ -207,12 +225,11 @@ trial_code store_look(store *s, store_facts *ret_facts, trial_error *err)
     if (rc != MDB_SUCCESS) {
         return store_fail(err, rc, "looking at '%s'", s->path);
     }
-    s->free_bytes = space_free(s);
-    s->space_checked_ms = space_now_ms();
+    space_look(s);
     look_at_reads(s, &facts);
     facts.lmdb_bytes = (uint64_t)file.st_size;
     facts.free_bytes = s->free_bytes;
-    facts.is_refusing = s->is_refusing;
+    facts.is_refusing = s->is_low || s->is_journal_full;
     *ret_facts = facts;
     return TRIAL_OK;
 }

@@ -194,4 +194,17 @@ typedef struct store_facts {
 } store_facts;
 TRIAL_MUST_USE trial_code store_look(store *s, store_facts *ret_facts, trial_error *err);
 
+/** The same without a walk or an error: cheap enough for every second. Asked by the writer. */
+typedef struct store_health {
+    uint64_t free_bytes;     /* of the file system */
+    uint64_t oldest_read_ms; /* age of the oldest snapshot in use; 0: none */
+    bool is_low;             /* fewer are free than are kept in reserve: appends are refused */
+    bool is_journal_full;    /* the last append found no room in the journal */
+    bool is_behind;          /* the last commit found no room: it is tried again */
+} store_health;
+void store_look_at_health(store *s, store_health *ret_health);
+
+/** Was it LMDB's map, and not the disk, that had no room for the last commit? */
+bool store_map_is_full(const store *s);
+
 #endif

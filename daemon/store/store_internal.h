@@ -103,9 +103,12 @@ struct store {
     int64_t commit_failed_ms; /* 0: the last one succeeded */
     int64_t space_checked_ms;
     uint64_t free_bytes;
-    bool is_refusing;
-    bool is_broken;     /* a flush or commit failed for good: nothing is written any more */
-    trial_bytes replay; /* what is left of the turn that store_recover() gives out */
+    bool is_low; /* fewer bytes are free than the reserve */
+    bool
+        is_journal_full; /* the last append found no room there, and no commit has made any since */
+    bool is_map_full;    /* why the last commit failed */
+    bool is_broken;      /* a flush or commit failed for good: nothing is written any more */
+    trial_bytes replay;  /* what is left of the turn that store_recover() gives out */
     uint64_t replay_position;
     pthread_mutex_t reads_lock;
     store_read *reads;
@@ -202,6 +205,9 @@ void reads_done(store *s);
 
 /* space.c */
 uint64_t space_free(const store *s);
+
+/** Ask the disk again: what is free, and whether that is less than the reserve. */
+void space_look(store *s);
 int64_t space_now_ms(void);
 
 #endif

@@ -91,7 +91,6 @@ void store_rewind(store *s)
 
 static trial_code refuse_for_space(store *s, trial_error *err)
 {
-    s->is_refusing = true;
     return trial_fail(err,
                       TRIAL_NO_SPACE,
                       "the disk of the store '%s' has %llu bytes free and keeps %llu in reserve; "
@@ -104,14 +103,11 @@ static trial_code refuse_for_space(store *s, trial_error *err)
 /* While appends are refused the disk is asked every time, so they go on at once. */
 static bool disk_has_room(store *s)
 {
-    int64_t now_ms = space_now_ms();
-
-    if (s->is_refusing || s->space_checked_ms == 0 ||
-        now_ms - s->space_checked_ms >= STORE_SPACE_CHECK_MS) {
-        s->free_bytes = space_free(s);
-        s->space_checked_ms = now_ms;
+    if (s->is_low || s->space_checked_ms == 0 ||
+        space_now_ms() - s->space_checked_ms >= STORE_SPACE_CHECK_MS) {
+        space_look(s);
     }
-    return s->free_bytes >= s->settings.reserve_bytes;
+    return !s->is_low;
 }
 
 /* Both files hold what LMDB lacks: wait for the commit that runs, or try one that failed again. */
@@ -154,7 +150,7 @@ trial_code store_has_room(store *s, uint64_t bytes, trial_error *err)
     if (!journal_has_room(&s->journal, size, s->committed)) {
         code = make_room(s, size, err);
     }
-    s->is_refusing = code == TRIAL_NO_SPACE;
+    s->is_journal_full = code == TRIAL_NO_SPACE;
     return code;
 }
 

@@ -334,7 +334,12 @@ static json_t *ask(desk *d, const char *method, const char *params)
         answers_query(
             d->store, &settings, 77, &request.as.query, trial_date_of(d->now_ns), &answer);
     } else {
-        answers_verify(d->store, 77, &request.as.verify, &progress, &answer);
+        trial_error found = TRIAL_ERROR_NONE;
+
+        if (answers_verify(d->store, 77, &request.as.verify, &progress, &answer, &found) ==
+            TRIAL_STORAGE) {
+            assert_true(found.position > 0);
+        }
     }
     (void)keep_answer(d, &answer);
     pack_writer_done(&frame);

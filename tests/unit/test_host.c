@@ -81,7 +81,7 @@ static void test_a_long_status_is_cut_and_not_refused(void **state)
 
     (void)state;
     host_notify_status("%01000d", 7);
-    assert_int_equal(recv(fd, text, sizeof text, 0), strlen("STATUS=") + 255);
+    assert_int_equal(recv(fd, text, sizeof text, 0), strlen("STATUS=") + 511);
     close_manager(fd, directory);
 }
 

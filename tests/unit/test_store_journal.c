@@ -101,6 +101,7 @@ static void test_appends_are_refused_below_the_reserve(void **state)
 {
     fixture *f = *state;
     store_facts facts;
+    store_health health;
 
     store_close(f->s);
     f->settings.reserve_bytes = (uint64_t)1 << 60;
@@ -109,12 +110,16 @@ static void test_appends_are_refused_below_the_reserve(void **state)
     assert_non_null(strstr(f->err.text, f->path));
     assert_int_equal(store_look(f->s, &facts, &f->err), TRIAL_OK);
     assert_true(facts.is_refusing);
+    store_look_at_health(f->s, &health);
+    assert_true(health.is_low && health.free_bytes > 0 && !health.is_journal_full);
+    assert_true(!health.is_behind && !store_map_is_full(f->s));
 }
 
 static void test_status_counts_snapshots_in_use(void **state)
 {
     fixture *f = *state;
     store_facts facts;
+    store_health health;
     store_read *r[3];
     uint64_t committed;
 
@@ -122,6 +127,8 @@ static void test_status_counts_snapshots_in_use(void **state)
         assert_int_equal(store_read_begin(f->s, &r[i], &committed, &f->err), TRIAL_OK);
     }
     store_read_end(r[1]);
+    store_look_at_health(f->s, &health);
+    assert_true(!health.is_low && health.oldest_read_ms < 60000);
     assert_int_equal(store_look(f->s, &facts, &f->err), TRIAL_OK);
     assert_int_equal(facts.readers, 2);
     assert_true(facts.lmdb_bytes > 0 && facts.free_bytes > 0);
