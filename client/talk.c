@@ -92,7 +92,13 @@ static void say_what_next(const ctl_command *ctl, const trial_error *err)
         }
         break;
     case TRIAL_NO_SPACE:
-        ctl_say("nothing was kept; make room where the daemon has its store, then send it again");
+        if (err->system_errno == 0) { /* it was not a file of ours */
+            ctl_say(
+                "nothing was kept; make room where the daemon has its store, then send it again");
+        }
+        break;
+    case TRIAL_STORAGE:
+        ctl_say("trial-trouble(7) says what to do");
         break;
     case TRIAL_OK:
     case TRIAL_MALFORMED:
@@ -100,7 +106,6 @@ static void say_what_next(const ctl_command *ctl, const trial_error *err)
     case TRIAL_TOO_LARGE:
     case TRIAL_UNAUTHORISED:
     case TRIAL_UNSUPPORTED:
-    case TRIAL_STORAGE:
     case TRIAL_CODE_COUNT:
         break;
     }

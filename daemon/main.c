@@ -60,6 +60,9 @@ int tasks_exit_status(const trial_error *err)
 static int leave(int status, const trial_error *err)
 {
     host_log(HOST_ERROR, "%s", err->text);
+    if (status != config_exit_status(TRIAL_MALFORMED)) {
+        host_log(HOST_NOTICE, "trial-trouble(7) says what to do");
+    }
     return status;
 }
 
@@ -236,9 +239,8 @@ static int serve(loop *l)
         bound_the_end(l->config);
         return EXIT_SUCCESS;
     }
-    host_log(HOST_ERROR, "%s", l->failure.text);
     /* A store that failed is not asked to close: the next start looks at it. */
-    _exit(tasks_exit_status(&l->failure));
+    _exit(leave(tasks_exit_status(&l->failure), &l->failure));
 }
 
 int main(int argc, char **argv)
