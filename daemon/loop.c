@@ -162,7 +162,7 @@ static void release_waiting(loop *l)
 
         if (job->needs <= store_committed(l->store) || l->is_refusing) {
             *link = job->next;
-            readers_give(l->readers, job);
+            gate_give(l, job);
         } else {
             link = &job->next;
         }
@@ -174,6 +174,7 @@ static void ask_for_pages(loop *l, uint64_t now_ms)
     readers_job *job;
 
     while ((job = subscribers_next_page(l->subscribers, store_flushed(l->store), now_ms)) != NULL) {
+        gate_enter(l, job);
         job->next = l->waiting;
         l->waiting = job;
     }
@@ -242,7 +243,7 @@ static long sleep_ms(loop *l, uint64_t now_ms)
     if (!is_level(l) && l->appended_ms + l->config->commit_ms < until) {
         until = l->is_refusing ? l->retry_ms : l->appended_ms + l->config->commit_ms;
     }
-    if (net_send_queued(l->net) || subscribers_are_held(l->subscribers)) {
+    if (net_send_queued(l->net) || subscribers_are_held(l->subscribers) || l->gate_held != NULL) {
         until = until < now_ms + QUEUED_RETRY_MS ? until : now_ms + QUEUED_RETRY_MS;
     }
     return until <= now_ms ? 1 : (long)(until - now_ms);
@@ -297,6 +298,7 @@ static trial_code run_round(loop *l)
     ask_for_pages(l, now_ms);
     rebuilding_commit(l);
     release_waiting(l);
+    gate_look(l, now_ms);
     commit_when_due(l, now_ms);
     tick(l, now_ms);
     return TRIAL_OK;

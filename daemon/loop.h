@@ -8,6 +8,10 @@
 #include "readers.h"
 #include "subscribers.h"
 
+/* Of the largest size, on their way to one peer before more are made for it: a peer that does not
+ * read costs so much memory and no more, and one that does never finds its queue empty. */
+#define LOOP_PEER_ANSWERS 4u
+
 /** One answer of a turn; its frame lies in loop.out. */
 typedef struct reply {
     uint8_t peer[NET_PEER_BYTES_MAX];
@@ -65,6 +69,10 @@ typedef struct loop {
     bool has_read;     /* this turn has answered one read itself */
     /* what waits for a commit */
     readers_job *waiting;
+    /* what waits for its peer (gate.c) */
+    struct gate_peer *gate_peers; /* with anything to be read for them */
+    struct gate_peer *gate_held;  /* those of them that must read first */
+    uint64_t gate_ms;             /* when they were looked at last */
     /* rebuilds */
     readers_job *rebuilds; /* those not begun, in the order they were asked for */
     readers_job *swapping; /* swapped, and not committed yet */
@@ -111,6 +119,22 @@ void rebuilding_commit(loop *l);
 
 /** Let go of those that wait. (rebuilding.c) */
 void rebuilding_drop(loop *l);
+
+/** May a peer ask for anything more that takes a reader? Else too much of it waits. (gate.c) */
+bool gate_is_open(const loop *l, trial_bytes peer, size_t frame_bytes);
+
+/** A job has come in: it counts until gate_leave(). (gate.c) */
+void gate_enter(loop *l, const readers_job *job);
+void gate_leave(loop *l, const readers_job *job);
+
+/** Hand a job to the readers, now or when its peer has room; the job is taken. (gate.c) */
+void gate_give(loop *l, readers_job *job);
+
+/** Hand over what has room by now. (gate.c) */
+void gate_look(loop *l, uint64_t now_ms);
+
+/** Let go of all that waits. (gate.c) */
+void gate_drop(loop *l);
 
 /** A map of views, or of the one, each at that position. (rebuilding.c) */
 void rebuilding_put_views(pack_writer *writer, views_view only, uint64_t position);

@@ -135,6 +135,7 @@ static int open_sockets(loop *l, trial_error *err)
                                     .feed = config->feed,
                                     .message_bytes = config->request_bytes,
                                     .peer_queue = config->peer_queue,
+                                    .peer_bytes = config->request_bytes * LOOP_PEER_ANSWERS,
                                     .feed_queue = config->feed_queue,
                                     .descriptors = host_descriptors() };
     trial_code code;
@@ -209,6 +210,7 @@ static void bound_the_end(const struct config *config)
 static void close_all(loop *l)
 {
     readers_stop(l->readers);
+    gate_drop(l);
     while (l->waiting != NULL) {
         readers_job *job = l->waiting;
 

@@ -130,8 +130,19 @@ make_job(loop *l, readers_kind kind, const net_message *message, const trial_req
 static trial_code
 give_job(loop *l, readers_kind kind, const net_message *message, const trial_request *request)
 {
-    readers_job *job = make_job(l, kind, message, request);
+    readers_job *job;
+    trial_error err = TRIAL_ERROR_NONE;
 
+    if (!gate_is_open(l, message->peer, message->payload.size)) {
+        (void)trial_fail(&err,
+                         TRIAL_BUSY,
+                         "too many reads and queries of this connection wait; take the answers "
+                         "before you ask more");
+        answer_error(l, message, request->msgid, &err);
+        return TRIAL_OK;
+    }
+    job = make_job(l, kind, message, request);
+    gate_enter(l, job);
     job->next = l->waiting;
     l->waiting = job;
     return TRIAL_OK;
@@ -436,10 +447,11 @@ static void note_verified(loop *l, const readers_job *job)
 
 trial_code requests_finish(loop *l, readers_job *job)
 {
+    if (job->kind == READERS_REBUILD || job->kind == READERS_CLEAR) {
+        return rebuilding_continue(l, job);
+    }
     if (job->kind == READERS_PAGE) {
         subscribers_take_page(l->subscribers, job, host_monotonic_ms());
-    } else if (job->kind == READERS_REBUILD || job->kind == READERS_CLEAR) {
-        return rebuilding_continue(l, job);
     } else {
         if (job->kind == READERS_LONG) {
             note_verified(l, job);
@@ -450,6 +462,7 @@ trial_code requests_finish(loop *l, readers_job *job)
                        pack_written(&job->answer),
                        true);
     }
+    gate_leave(l, job);
     readers_job_done(job);
     return TRIAL_OK;
 }

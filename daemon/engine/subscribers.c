@@ -446,6 +446,8 @@ readers_job *subscribers_next_page(subscribers *s, uint64_t head, uint64_t now_m
         job = readers_job_new();
         job->kind = READERS_PAGE;
         job->subscription = sub->id;
+        job->peer_size = sub->peer_size;
+        memcpy(job->peer, sub->peer, sub->peer_size);
         job->filter = sub->filter;
         job->range = (answers_range){
             .from = sub->position,

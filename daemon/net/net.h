@@ -16,6 +16,7 @@ typedef struct net_settings {
     const char *feed;
     uint64_t message_bytes; /* a peer that sends a larger frame is cut off by libzmq */
     uint32_t peer_queue;    /* messages on their way to one peer, in libzmq and again here */
+    uint64_t peer_bytes;    /* of large ones among them: beyond it the peer has no room */
     uint32_t feed_queue;    /* events on their way to one reader of the feed */
     uint32_t descriptors;   /* that the process may have open; 0: connections are not bounded */
 } net_settings;
@@ -51,7 +52,12 @@ typedef enum net_sent {
     NET_GONE,   /* there is no such peer any more */
 } net_sent;
 
-/** Send one message. `may_queue` false: what the peer does not take at once is NET_FULL. */
+/** Has the peer room for a large message? Not where earlier ones still wait for it to read. What is
+ * made for a peer without room only lies in memory. */
+bool net_has_room(const net *n, trial_bytes peer);
+
+/** Send one message. `may_queue` false: what the peer does not take at once is NET_FULL, and so is
+ * a large one where it has no room. */
 net_sent net_send(net *n, trial_bytes peer, bool is_delimited, trial_bytes payload, bool may_queue);
 
 /** Try again what waits for slow peers; true where something still waits. */

@@ -11,6 +11,7 @@
 enum { NET_PEER, NET_PAYLOAD, NET_REST, NET_FRAMES };
 
 typedef struct outbox outbox;
+typedef struct account account;
 
 struct net {
     void *context;
@@ -22,6 +23,9 @@ struct net {
     uint32_t topics;              /* that anybody wants of the feed */
     zmq_msg_t frames[NET_FRAMES]; /* of the message being read */
     outbox *outboxes;             /* of peers that are slow */
+    account *accounts;            /* of peers with large messages on their way */
+    uint32_t sweep_at;            /* so many accounts, and those that are idle are let go */
+    uint64_t bytes_max;           /* of large messages on their way to one peer */
     uint32_t queue_max;
     uint32_t peers;
     uint8_t *is_peer; /* by descriptor */
@@ -39,6 +43,15 @@ net_sent net_send_now(net *n, trial_bytes peer, bool is_delimited, trial_bytes p
 bool outbox_has(const net *n, trial_bytes peer);
 bool outbox_add(net *n, trial_bytes peer, bool is_delimited, trial_bytes payload);
 void outbox_drop_all(net *n);
+
+/* parcel.c: large messages, and how many bytes of them a peer has not taken yet. */
+#define PARCEL_BYTES 8192u /* from here on a message is large: a thousand smaller ones are 8 MiB   \
+                            */
+
+/** The last frame of a message whose frames before it are sent; false where it cannot be sent. */
+bool parcel_send(net *n, trial_bytes peer, trial_bytes payload);
+size_t parcel_bytes(const net *n, trial_bytes peer);
+void parcel_done(net *n); /* when libzmq has let go of all of them */
 
 /* accept.c: how many connections there may be. */
 

@@ -132,6 +132,7 @@ trial_code net_open(const net_settings *settings, net **ret_net, trial_error *er
     trial_code code = TRIAL_OK;
 
     n->queue_max = settings->peer_queue;
+    n->bytes_max = settings->peer_bytes;
     for (int i = 0; i < NET_FRAMES; i++) {
         (void)zmq_msg_init(&n->frames[i]); /* always succeeds */
     }
@@ -185,6 +186,7 @@ void net_close(net *n)
     if (n->context != NULL) {
         (void)zmq_ctx_term(n->context); /* bounded by LINGER_MS */
     }
+    parcel_done(n);
     free(n);
 }
 
@@ -236,12 +238,22 @@ net_sent net_send_now(net *n, trial_bytes peer, bool is_delimited, trial_bytes p
     if (is_delimited && zmq_send(n->router, "", 0, ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0) {
         return NET_GONE;
     }
+    if (payload.size >= PARCEL_BYTES) {
+        return parcel_send(n, peer, payload) ? NET_SENT : NET_GONE;
+    }
     return zmq_send(n->router, payload.data, payload.size, ZMQ_DONTWAIT) < 0 ? NET_GONE : NET_SENT;
+}
+
+bool net_has_room(const net *n, trial_bytes peer)
+{
+    return !outbox_has(n, peer) && parcel_bytes(n, peer) < n->bytes_max;
 }
 
 net_sent net_send(net *n, trial_bytes peer, bool is_delimited, trial_bytes payload, bool may_queue)
 {
-    net_sent sent = outbox_has(n, peer) ? NET_FULL : net_send_now(n, peer, is_delimited, payload);
+    bool is_full = outbox_has(n, peer) ||
+                   (!may_queue && payload.size >= PARCEL_BYTES && !net_has_room(n, peer));
+    net_sent sent = is_full ? NET_FULL : net_send_now(n, peer, is_delimited, payload);
 
     if (sent == NET_FULL && may_queue) {
         sent = outbox_add(n, peer, is_delimited, payload) ? NET_QUEUED : NET_FULL;

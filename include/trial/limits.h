@@ -38,6 +38,7 @@
 #define TRIAL_CREDIT_MAX (1u << 24) /* credit added beyond this is cut to it */
 #define TRIAL_SUBSCRIPTIONS_PER_PEER_MAX 64
 #define TRIAL_HEARTBEAT_MS 1000
+#define TRIAL_PEER_JOBS_MAX 4096   /* reads and queries of one peer that wait; one more is `busy` */
 #define TRIAL_TYPES_FILTER_MAX 64  /* entries of `types` in a read or subscribe */
 #define TRIAL_QUERY_ROWS_MAX 10000 /* rows of one answer: what its bytes may hold */
 #define TRIAL_WHERE_MAX 32         /* conditions of one query */
