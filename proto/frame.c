@@ -197,6 +197,11 @@ trial_code proto_frame_read(trial_bytes bytes,
 static trial_code
 settle_raw(trial_request *request, const trial_shape *shape, trial_arena *arena, trial_error *err)
 {
+    /* An expectation for each event at most; without a bound each byte would cost ten here. */
+    const pack_limits scan = { .bytes = TRIAL_REQUEST_BYTES_MAX,
+                               .depth = TRIAL_EVENT_DEPTH_MAX,
+                               .elements = 2 * TRIAL_REQUEST_EVENTS_MAX + 1 };
+
     for (uint32_t i = 0; i < shape->count; i++) {
         const trial_field *field = &shape->fields[i];
         char *at = (char *)&request->as + field->offset;
@@ -210,7 +215,14 @@ settle_raw(trial_request *request, const trial_shape *shape, trial_arena *arena,
             continue;
         }
         memcpy(&bytes, at, sizeof bytes);
-        if (bytes.data == NULL || pack_is_canonical(bytes)) {
+        if (bytes.data == NULL) {
+            continue;
+        }
+        code = pack_scan(bytes, &scan, err);
+        if (code != TRIAL_OK) {
+            return code;
+        }
+        if (pack_is_canonical(bytes)) {
             continue;
         }
         reader = pack_reader_of(bytes);

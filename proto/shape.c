@@ -1,6 +1,7 @@
 /* shape.c - maps into the structs that rows describe, and back. What a field may hold is judged
  * here; what it means is not. */
 #include "token.h"
+#include "trial/limits.h"
 #include "trial/state.h"
 
 #include <stdio.h>
@@ -250,6 +251,9 @@ read_texts(struct walk *walk, const trial_field *field, const pack_token *list, 
     }
     if (is_codes && list->count == 0 && !walk->is_ours) {
         return fail_at(walk, TRIAL_RULE_BAD_RANGE, "must not be empty");
+    }
+    if (list->count > TRIAL_EVENT_ELEMENTS_MAX) { /* of a request: no event has so many */
+        return fail_at(walk, TRIAL_RULE_TOO_LARGE, "must not hold so many texts");
     }
     if (list->count > 0) {
         texts.items = trial_arena_take(walk->arena, list->count * sizeof *texts.items);

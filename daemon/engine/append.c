@@ -13,9 +13,20 @@ static trial_code at_index(trial_error *err, uint32_t index)
 static trial_code read_events(engine *e, trial_bytes list, intake *in, trial_error *err)
 {
     const proto_limits limits = { e->settings.event_bytes, e->settings.event_depth };
+    pack_reader reader = pack_reader_of(list);
+    uint32_t count = pack_list(&reader);
     trial_bytes *items = NULL;
-    trial_code code = proto_list_read(list, &e->request, &items, &in->count, err);
+    trial_code code;
 
+    /* Looked at before anything is made of them: a byte on the wire must not cost sixteen here. */
+    if (!reader.has_failed && count > e->settings.request_events) {
+        return trial_fail_rule(err,
+                               TRIAL_RULE_TOO_LARGE,
+                               "%u events in one request; %u are taken at once",
+                               count,
+                               e->settings.request_events);
+    }
+    code = proto_list_read(list, &e->request, &items, &in->count, err);
     if (code != TRIAL_OK) {
         (void)trial_fail_field(err, "events");
         return code;
@@ -25,13 +36,6 @@ static trial_code read_events(engine *e, trial_bytes list, intake *in, trial_err
             err, TRIAL_RULE_BAD_RANGE, TRIAL_INVALID, "an append names at least one event");
         (void)trial_fail_field(err, "events");
         return code;
-    }
-    if (in->count > e->settings.request_events) {
-        return trial_fail_rule(err,
-                               TRIAL_RULE_TOO_LARGE,
-                               "%u events in one request; %u are taken at once",
-                               in->count,
-                               e->settings.request_events);
     }
     in->events = trial_arena_take(&e->request, in->count * sizeof *in->events);
     for (uint32_t i = 0; i < in->count; i++) {
