@@ -170,6 +170,7 @@ class Daemon:
         self.pidfd = -1
         self.starts = 0
         self.stderr_path = None
+        self.stderr_to = None  # a descriptor in place of a file
 
     def command(self):
         return self.wrapper + [program("TRIALD", "triald"), "--store", self.store, "--listen",
@@ -186,7 +187,8 @@ class Daemon:
         with open(self.stderr_path, "wb") as stderr:
             self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL,
                                             stdout=subprocess.DEVNULL,
-                                            stderr=stderr, env=environment)
+                                            stderr=stderr if self.stderr_to is None
+                                            else self.stderr_to, env=environment)
         self.pidfd = os.pidfd_open(self.process.pid)
         return self
 
@@ -200,6 +202,14 @@ class Daemon:
             self.forget()
             raise StartFailed(status, self.stderr())
         return self
+
+    def anonymous_kib(self):
+        """Its memory, without what maps files."""
+        return self.memory_kib("RssAnon")
+
+    def memory_kib(self, name):
+        with open(f"/proc/{self.process.pid}/status", encoding="ascii") as status:
+            return next(int(line.split()[1]) for line in status if line.startswith(name))
 
     def stderr(self):
         with open(self.stderr_path, encoding="utf-8", errors="replace") as text:

@@ -22,11 +22,6 @@ PROCESSES = 2
 STATUS_REQUEST = message(msgpack.packb([0, 7, "status", []]))
 
 
-def anonymous_kib(pid):
-    with open(f"/proc/{pid}/status", encoding="ascii") as status:
-        return next(int(line.split()[1]) for line in status if line.startswith("RssAnon"))
-
-
 def processor_s(pid):
     with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
         words = stat.read().rsplit(")", 1)[1].split()
@@ -65,7 +60,7 @@ class Many(harness.DaemonCase):
             self.skipTest(f"{limit} open files are too few for {CONNECTIONS} connections")
         pid = self.daemon.process.pid
         self.peer.append(World().activities(100))
-        before_kib, begun = anonymous_kib(pid), time.monotonic()
+        before_kib, begun = self.daemon.anonymous_kib(), time.monotonic()
         each = CONNECTIONS // PROCESSES
         crowds = [subprocess.Popen([sys.executable, "-B", __file__, "--crowd",
                                     self.daemon.endpoint, str(each)], stdin=subprocess.PIPE,
@@ -76,7 +71,7 @@ class Many(harness.DaemonCase):
             self.assertEqual(answered, [each] * PROCESSES)
             self.assertEqual(self.peer.call("status")["peers"], each * PROCESSES + 1)
             self.assertEqual(self.peer.call("status")["dropped"]["connections"], 0)
-            grown_kib = anonymous_kib(pid) - before_kib
+            grown_kib = self.daemon.anonymous_kib() - before_kib
             busy_s, begun = processor_s(pid), time.monotonic()
             while time.monotonic() - begun < 2:
                 self.peer.append(World(f"m{time.monotonic_ns()}").activities(1))
