@@ -262,7 +262,7 @@ static void make_maps(trial_event *event)
     }
 }
 
-static void put_event(pack_writer *frame, const trial_event *given)
+void desk_put_event(pack_writer *writer, const trial_event *given)
 {
     trial_event copy = *given;
     const trial_event *event = &copy;
@@ -271,19 +271,19 @@ static void put_event(pack_writer *frame, const trial_event *given)
 
     make_maps(&copy);
     trial_instant_write(event->time, time);
-    pack_put_map(frame, 6);
-    pack_put_word(frame, "id");
-    pack_put_text(frame, event->id);
-    pack_put_word(frame, "source");
-    pack_put_text(frame, event->source);
-    pack_put_word(frame, "type");
-    pack_put_word(frame, row->name);
-    pack_put_word(frame, "subject");
-    pack_put_text(frame, event->subject);
-    pack_put_word(frame, "time");
-    pack_put_word(frame, time);
-    pack_put_word(frame, "data");
-    pack_put_shape(frame, row->shape(), &event->as);
+    pack_put_map(writer, 6);
+    pack_put_word(writer, "id");
+    pack_put_text(writer, event->id);
+    pack_put_word(writer, "source");
+    pack_put_text(writer, event->source);
+    pack_put_word(writer, "type");
+    pack_put_word(writer, row->name);
+    pack_put_word(writer, "subject");
+    pack_put_text(writer, event->subject);
+    pack_put_word(writer, "time");
+    pack_put_word(writer, time);
+    pack_put_word(writer, "data");
+    pack_put_shape(writer, row->shape(), &event->as);
 }
 
 json_t *desk_append_events(desk *d, const trial_event *const *events, uint32_t count)
@@ -297,7 +297,7 @@ json_t *desk_append_events(desk *d, const trial_event *const *events, uint32_t c
     pack_put_word(&frame, "events");
     pack_put_list(&frame, count);
     for (uint32_t i = 0; i < count; i++) {
-        put_event(&frame, events[i]);
+        desk_put_event(&frame, events[i]);
     }
     read_request(&frame, &arena, &request);
     (void)append(d, &frame, &request);

@@ -42,6 +42,9 @@ void desk_crash(desk *d);
 json_t *desk_append(desk *d, const char *params);
 json_t *desk_append_json(desk *d, json_t *params); /* takes params */
 
+/** An event made by its struct, as a client sends it. */
+void desk_put_event(pack_writer *writer, const trial_event *event);
+
 /** Append events made by their structs, as one request. */
 json_t *desk_append_events(desk *d, const trial_event *const *events, uint32_t count);
 
