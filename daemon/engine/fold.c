@@ -128,8 +128,7 @@ trial_code fold_save(const fold_step *step, trial_error *err)
     return code;
 }
 
-/* Does the event change no state at all? Most of a foreign log is of this sort. */
-static bool leaves_no_trace(const proto_record *record)
+bool fold_leaves_no_trace(const proto_record *record)
 {
     return trial_text_is(record->type, trial_event_row_of(TRIAL_EVENT_ACTIVITY_COMPLETED)->name);
 }
@@ -145,7 +144,7 @@ trial_code fold_event(const fold_rows *rows,
     trial_error refusal = TRIAL_ERROR_NONE;
     trial_code code;
 
-    if (leaves_no_trace(record)) {
+    if (fold_leaves_no_trace(record)) {
         return TRIAL_OK;
     }
     event = trial_arena_take(arena, sizeof *event);

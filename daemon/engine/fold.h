@@ -75,6 +75,9 @@ TRIAL_MUST_USE trial_code fold_apply(fold_step *step, trial_error *err);
 /** Encode the state and put it, and its links where one is new. */
 TRIAL_MUST_USE trial_code fold_save(const fold_step *step, trial_error *err);
 
+/** Does the event change no state at all? Most of a foreign log is of this sort. */
+bool fold_leaves_no_trace(const proto_record *record);
+
 /**
  * Begin, apply and save in one. `is_judged` notes an event that the rules refuse now as a breach
  * (rebuild).

@@ -303,6 +303,14 @@ trial_code store_build_get(
     return TRIAL_OK;
 }
 
+void store_build_fetch(const store_build *b,
+                       store_table table,
+                       const trial_bytes *keys,
+                       size_t count)
+{
+    overlay_fetch(&b->gathered, table, keys, count);
+}
+
 size_t store_build_gathered(const store_build *b)
 {
     return b->gathered.row_count;

@@ -44,6 +44,13 @@ TRIAL_MUST_USE trial_code store_build_write(store_build *b, trial_error *err);
 /** Rows gathered and not written yet. */
 size_t store_build_gathered(const store_build *b);
 
+/** Have the rows of at most STORE_BUILD_AHEAD_MAX keys brought near before they are looked up. */
+#define STORE_BUILD_AHEAD_MAX 32u
+void store_build_fetch(const store_build *b,
+                       store_table table,
+                       const trial_bytes *keys,
+                       size_t count);
+
 /**
  * Make the build what the writer sees from now on, and the next commit what everybody sees. The
  * writer's; what it costs grows with the rows gathered, so write first. The build must be level

@@ -12,6 +12,8 @@
 #define ROWS_MIN ((size_t)2048)
 #define LOG_BYTES_MIN ((size_t)256 * 1024)
 #define VALUE_ALIGNMENT ((size_t)8)
+#define LINE_BYTES 64u     /* of a processor's cache */
+#define FETCHED_BYTES 512u /* of a value: the processor goes on by itself from there */
 
 struct overlay_chunk {
     overlay_chunk *next;
@@ -169,6 +171,34 @@ const overlay_row *overlay_find(const overlay *o, uint64_t hash, store_table tab
     }
     slot = o->slots[slot_of(o, hash, table, key)];
     return slot == 0 ? NULL : &o->rows[(uint32_t)slot - 1];
+}
+
+/* Each step needs what the one before it brought. A key that others were moved on by is not found
+ * here and is waited for later, like any other. */
+void overlay_fetch(const overlay *o, store_table table, const trial_bytes *keys, size_t count)
+{
+    const uint64_t *slots[OVERLAY_AHEAD_MAX];
+    const overlay_row *rows[OVERLAY_AHEAD_MAX];
+
+    TRIAL_ASSERT(count <= OVERLAY_AHEAD_MAX);
+    if (o->row_count == 0) {
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        slots[i] = &o->slots[(size_t)overlay_hash(table, keys[i]) & (o->slot_count - 1)];
+        __builtin_prefetch(slots[i]);
+    }
+    for (size_t i = 0; i < count; i++) {
+        rows[i] = *slots[i] == 0 ? &o->rows[0] : &o->rows[(uint32_t)*slots[i] - 1];
+        __builtin_prefetch(rows[i]);
+        __builtin_prefetch((const uint8_t *)(rows[i] + 1) - 1);
+    }
+    for (size_t i = 0; i < count; i++) {
+        __builtin_prefetch(rows[i]->key);
+        for (uint32_t at = 0; at < rows[i]->value_size && at < FETCHED_BYTES; at += LINE_BYTES) {
+            __builtin_prefetch(rows[i]->value + at);
+        }
+    }
 }
 
 static uint64_t slot_for(const overlay_row *row, size_t index)

@@ -84,6 +84,11 @@ uint64_t overlay_hash(store_table table, trial_bytes key);
 const overlay_row *
 overlay_find(const overlay *o, uint64_t hash, store_table table, trial_bytes key);
 
+/** Have the rows of some keys brought near, all at once: whoever looks them up next need not wait
+ * for memory once a row. */
+#define OVERLAY_AHEAD_MAX 32u
+void overlay_fetch(const overlay *o, store_table table, const trial_bytes *keys, size_t count);
+
 /** Set a row, or say that there is none. `value` may lie in the row that is replaced. */
 void overlay_put(overlay *o, store_table table, trial_bytes key, trial_bytes value);
 void overlay_delete(overlay *o, store_table table, trial_bytes key);
