@@ -25,9 +25,12 @@ static uint32_t bitmap_bytes(const trial_shape *shape)
 }
 
 /* What puts a value comes back with true, so that a field is put where it is found to be set. */
-static uint8_t *room(pack_writer *writer, size_t size)
+static inline uint8_t *room(pack_writer *writer, size_t size)
 {
-    return (uint8_t *)pack_writer_room(writer, size);
+    char *at = size <= writer->room - writer->size ? writer->data + writer->size
+                                                   : pack_writer_room(writer, size);
+
+    return (uint8_t *)at;
 }
 
 static bool put_bytes(pack_writer *writer, const void *bytes, size_t size)

@@ -22,11 +22,14 @@ trial_code fold_load(const fold_rows *rows,
     if (code != TRIAL_OK) {
         return code;
     }
-    trial_state_clear(ret_state, kind, trial_arena_text(arena, id));
+    id = trial_arena_text(arena, id);
     if (bytes.data == NULL) {
+        trial_state_clear(ret_state, kind, id);
         return TRIAL_OK;
     }
-    bytes = trial_arena_bytes(arena, bytes);
+    ret_state->kind = kind;
+    ret_state->id = id;
+    bytes = trial_arena_bytes(arena, bytes); /* reading them clears what they do not set */
     code = proto_row_read(bytes, trial_state_shape(kind), arena, &ret_state->as, err);
     if (code != TRIAL_OK) {
         (void)trial_fail_while(err, "reading the state of '%.*s'", TRIAL_TEXT_ARGS(id));
