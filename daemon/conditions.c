@@ -99,33 +99,25 @@ static void look_at_store(loop *l)
                    health.oldest_read_ms / 1000);
 }
 
-static void look_at_work(loop *l)
+static void set_work(loop *l, condition_id id, bool is_on, readers_kind kind, const char *unit)
 {
-    readers_kind kind;
+    readers_kind doing;
     uint64_t done;
     uint64_t total;
-    bool is_verify;
 
-    readers_progress(l->readers, &kind, &done, &total);
-    is_verify = kind == READERS_LONG;
-    conditions_set(l,
-                   CONDITION_REBUILDING,
-                   l->is_folding,
-                   "%" PRIu64 " of %" PRIu64 " events",
-                   is_verify ? 0 : done,
-                   is_verify ? 0 : total);
-    conditions_set(l,
-                   CONDITION_VERIFYING,
-                   l->verifying > 0,
-                   "%" PRIu64 " of %" PRIu64 " steps",
-                   is_verify ? done : 0,
-                   is_verify ? total : 0);
+    readers_progress(l->readers, &doing, &done, &total);
+    if (doing == kind && total > 0) {
+        conditions_set(l, id, is_on, "%" PRIu64 " of %" PRIu64 " %s", done, total, unit);
+    } else {
+        conditions_set(l, id, is_on, "at its beginning");
+    }
 }
 
 void conditions_look(loop *l, uint64_t now_ms)
 {
     look_at_store(l);
-    look_at_work(l);
+    set_work(l, CONDITION_REBUILDING, l->is_folding, READERS_REBUILD, "events");
+    set_work(l, CONDITION_VERIFYING, l->verifying > 0, READERS_LONG, "steps");
     look_at_count(l, CONDITION_TURNING_AWAY, net_turned_away(l->net), now_ms);
     look_at_count(l, CONDITION_DROPPING_ANSWERS, net_dropped(l->net), now_ms);
     look_at_count(l, CONDITION_DROPPING_LINES, host_log_dropped(), now_ms);

@@ -13,6 +13,7 @@ static void begin_next(loop *l)
         l->rebuilds = job->next;
         l->is_rebuilding = true;
         l->is_folding = job->kind == READERS_REBUILD;
+        conditions_look(l, host_monotonic_ms());
         readers_give(l->readers, job);
     }
 }
