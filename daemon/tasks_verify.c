@@ -128,26 +128,37 @@ static _Noreturn void look(const struct config *config, struct looked *looked)
     _exit(EXIT_SUCCESS);
 }
 
-/* Tell how far the child is until it has ended; its wait status. */
+/* Tell how far the child is until it has ended; its wait status. Where nobody reads what is told
+ * any more the child is ended too: it would hold the store for nobody. */
 static int wait_for(pid_t child, const struct looked *looked)
 {
-    struct pollfd end = { .fd = (int)syscall(SYS_pidfd_open, child, 0), .events = POLLIN };
+    enum { END, READER, COUNT };
+    struct pollfd watches[COUNT] = {
+        [END] = { .fd = (int)syscall(SYS_pidfd_open, child, 0), .events = POLLIN },
+        [READER] = { .fd = STDOUT_FILENO }, /* an error alone: a pipe whose other end was closed */
+    };
     uint64_t told = 0;
     int status = 0;
 
-    while (end.fd >= 0 && poll(&end, 1, TELL_EVERY_MS) <= 0) {
+    (void)signal(SIGPIPE, SIG_IGN); /* a valid signal */
+    while (watches[END].fd >= 0 && poll(watches, COUNT, TELL_EVERY_MS) >= 0 &&
+           watches[END].revents == 0) {
         uint64_t done = looked->progress.done;
 
+        if ((watches[READER].revents & POLLERR) != 0) {
+            (void)kill(child, SIGKILL); /* our own child, not waited for yet */
+            break;
+        }
         if (done != told) {
             told = done;
             (void)printf("progress %llu %llu\n",
                          (unsigned long long)done,
                          (unsigned long long)looked->progress.total);
-            (void)fflush(stdout); /* whoever reads has gone: the child is waited for all the same */
+            (void)fflush(stdout); /* whether somebody reads it is seen in the next round */
         }
     }
-    if (end.fd >= 0) {
-        (void)close(end.fd);
+    if (watches[END].fd >= 0) {
+        (void)close(watches[END].fd);
     }
     (void)waitpid(child, &status, 0); /* our own child, not waited for before */
     return status;
