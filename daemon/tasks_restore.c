@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -21,7 +22,8 @@
 /* A restore on its way. */
 struct restoring {
     const struct config *config;
-    char path[CONFIG_PATH_BYTES]; /* where it is built */
+    char place[CONFIG_PATH_BYTES]; /* where the store is wanted, links resolved */
+    char path[CONFIG_PATH_BYTES];  /* where it is built: beside that */
     backup b;
     uint64_t last; /* the last position that is wanted */
     store *store;
@@ -49,10 +51,49 @@ static const char *const leftovers[] = {
     "new.tmp",
 };
 
+/* Find out where the store is wanted. It gets that name by a rename at the end, which no link and
+ * no root of a file system can be given. */
+static trial_code find_place(struct restoring *r)
+{
+    char resolved[PATH_MAX];
+    char parent[PATH_MAX + 3];
+    const char *wanted = r->config->store;
+    struct stat place;
+    struct stat above;
+    size_t size = strlen(wanted);
+
+    if (realpath(wanted, resolved) == NULL) {
+        while (size > 1 && wanted[size - 1] == '/') {
+            size--;
+        }
+        (void)snprintf(r->place, sizeof r->place, "%.*s", (int)size, wanted);
+        return lstat(r->place, &place) != 0
+                   ? TRIAL_OK
+                   : trial_fail(&r->err,
+                                TRIAL_INVALID,
+                                "'%s' cannot be looked into: it is a link that leads nowhere",
+                                r->place);
+    }
+    (void)snprintf(r->place, sizeof r->place, "%s", resolved);
+    (void)snprintf(parent, sizeof parent, "%s/..", resolved);
+    if (strlen(resolved) >= sizeof r->place) {
+        return trial_fail(&r->err, TRIAL_INVALID, "the store's path is too long");
+    }
+    if (stat(parent, &above) != 0 || stat(resolved, &place) != 0 ||
+        (place.st_dev == above.st_dev && place.st_ino != above.st_ino)) {
+        return TRIAL_OK; /* what is no directory is told below */
+    }
+    return trial_fail(&r->err,
+                      TRIAL_INVALID,
+                      "'%s' is the root of a file system, and a restore cannot give it its name; "
+                      "name a directory below it with --store",
+                      resolved);
+}
+
 /* Is the store's place free: absent, or an empty directory? */
 static trial_code check_place(struct restoring *r)
 {
-    const char *path = r->config->store;
+    const char *path = r->place;
     DIR *directory = opendir(path);
     struct dirent *entry;
     trial_code code = TRIAL_OK;
@@ -290,27 +331,25 @@ static trial_code sync_parent(struct restoring *r)
 /* The one moment at which there is a store where there was none. */
 static trial_code move_in(struct restoring *r)
 {
-    if (rename(r->path, r->config->store) != 0) {
+    if (rename(r->path, r->place) != 0) {
         return trial_fail_errno(&r->err,
                                 errno,
                                 "everything is restored in '%s', but giving it the name '%s' "
                                 "failed; do it yourself",
                                 r->path,
-                                r->config->store);
+                                r->place);
     }
     return sync_parent(r);
 }
 
 static trial_code prepare(struct restoring *r)
 {
-    size_t size = strlen(r->config->store);
-    trial_code code;
+    trial_code code = find_place(r);
 
-    while (size > 1 && r->config->store[size - 1] == '/') {
-        size--;
+    if (code != TRIAL_OK) {
+        return code;
     }
-    if (snprintf(r->path, sizeof r->path, "%.*s" UNFINISHED, (int)size, r->config->store) >=
-        CONFIG_PATH_BYTES) {
+    if (snprintf(r->path, sizeof r->path, "%s" UNFINISHED, r->place) >= CONFIG_PATH_BYTES) {
         return trial_fail(&r->err, TRIAL_INVALID, "the store's path is too long");
     }
     code = backup_open(r->config->from, &r->b, &r->err);
@@ -347,6 +386,7 @@ int tasks_restore(const struct config *config)
     }
     if (code != TRIAL_OK) {
         host_log(HOST_ERROR, "restoring '%s': %s", config->from, r->err.text);
+        host_log(HOST_NOTICE, "trial-trouble(7) says what to do");
     } else {
         host_log(HOST_NOTICE,
                  "made the store '%s', log %s, of %llu events%s",
