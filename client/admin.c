@@ -6,7 +6,11 @@
 #include <stdlib.h>
 
 #define MIB 1048576.0
-#define LOOK_EVERY_MS 200 /* how often a long request is asked how far it is */
+#define LOOK_EVERY_MS 200 /* how often a long request is asked how far it is, where it is shown */
+#define ASK_EVERY_MS 2000 /* and how often where it is not */
+#define ASK_AGAIN_MS                                                                               \
+    5000                 /* an answer that has not come by then may have gone with its connection */
+#define SILENCE_MS 60000 /* a daemon that answers nothing for so long is as good as gone */
 
 static void print_json(const trial_value *value)
 {
@@ -129,32 +133,63 @@ int ctl_status(ctl_command *ctl)
     return CTL_EXIT_DONE;
 }
 
-/* A request whose answer takes long, and the questions asked meanwhile about how far it is. */
+/* A request whose answer takes long, and the questions asked meanwhile: how far it is, and whether
+ * that daemon is still there, for the next one knows nothing of the request. */
 struct long_call {
     ctl_command *ctl;
     const char *method;
-    uint32_t msgid;        /* of the request */
-    uint32_t status_msgid; /* of the question under way, 0: none */
+    uint32_t msgid;     /* of the request */
+    bool is_asked;      /* a question is under way */
+    int64_t asked_ms;   /* when the last one was asked */
+    int64_t heard_ms;   /* when the last one was answered */
+    trial_text started; /* when the daemon that has the request was started */
     ctl_progress progress;
 };
 
-/* Ask how far it is, once at a time and only where somebody looks. */
-static trial_code ask_how_far(struct long_call *call, trial_error *err)
+static trial_code is_gone(struct long_call *call, const char *what, trial_error *err)
 {
-    if (!call->progress.is_shown || call->status_msgid != 0) {
-        return TRIAL_OK;
-    }
-    return trial_client_send(call->ctl->client, "status", NULL, &call->status_msgid, err);
+    return trial_fail(err,
+                      TRIAL_BUSY,
+                      "the daemon %s, and nothing came of the %s; ask again when it is there",
+                      what,
+                      call->method);
 }
 
-static void show_how_far(struct long_call *call, const trial_value *status)
+/* Ask how it is, once at a time, often only where somebody looks. */
+static trial_code ask_how_far(struct long_call *call, trial_error *err)
+{
+    int64_t now_ms = ctl_now_ms();
+    int64_t pause_ms = call->is_asked ? ASK_AGAIN_MS : call->progress.is_shown ? 0 : ASK_EVERY_MS;
+    uint32_t msgid;
+
+    if (now_ms - call->heard_ms >= SILENCE_MS) {
+        return is_gone(call, "no longer answers", err);
+    }
+    if (now_ms - call->asked_ms < pause_ms) {
+        return TRIAL_OK;
+    }
+    call->is_asked = true;
+    call->asked_ms = now_ms;
+    return trial_client_send(call->ctl->client, "status", NULL, &msgid, err) == TRIAL_OK
+               ? TRIAL_OK
+               : is_gone(call, "has gone", err);
+}
+
+static trial_code take_how_far(struct long_call *call, const trial_value *status, trial_error *err)
 {
     const trial_value *work = trial_value_get(status, "work");
+    trial_text started = trial_value_get_text(status, "started");
     uint64_t done = (uint64_t)trial_value_get_integer(work, "done");
     uint64_t total = (uint64_t)trial_value_get_integer(work, "total");
 
-    call->status_msgid = 0;
+    call->is_asked = false;
+    call->heard_ms = ctl_now_ms();
+    if (started.size != call->started.size ||
+        (started.size > 0 && memcmp(started.at, call->started.at, started.size) != 0)) {
+        return is_gone(call, "was restarted", err);
+    }
     ctl_progress_show(&call->progress, call->method, done, total, done);
+    return TRIAL_OK;
 }
 
 /* Wait for the answer until `until_ms`; ret_message is it. */
@@ -174,13 +209,17 @@ wait_long(struct long_call *call, int64_t until_ms, trial_message *ret_message, 
                                     err);
         if (code == TRIAL_BUSY && left_ms > 0) {
             code = ask_how_far(call, err);
+        } else if (code == TRIAL_BUSY) {
+            (void)trial_fail(err,
+                             TRIAL_BUSY,
+                             "no answer to %s in time; it goes on in the daemon, and 'trialctl "
+                             "status' shows how far it is",
+                             call->method);
         } else if (code == TRIAL_OK && !ret_message->is_notification) {
             if (ret_message->msgid == call->msgid) {
                 break;
             }
-            if (ret_message->msgid == call->status_msgid) {
-                show_how_far(call, ret_message->value);
-            }
+            code = take_how_far(call, ret_message->value, err);
         }
     }
     return code;
@@ -196,8 +235,11 @@ trial_code ctl_call_long(ctl_command *ctl,
     int64_t begun_ms = ctl_now_ms();
     struct long_call call = { .ctl = ctl, .method = method };
     trial_message message = { 0 };
-    trial_code code = ctl_connect(ctl, err);
+    trial_value *status = NULL;
+    trial_code code = ctl_call(ctl, "status", NULL, &status, err);
 
+    call.started = trial_value_get_text(status, "started");
+    call.asked_ms = call.heard_ms = ctl_now_ms();
     ctl_progress_begin(ctl, &call.progress);
     if (code == TRIAL_OK) {
         code = trial_client_send(ctl->client, method, params, &call.msgid, err);

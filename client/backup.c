@@ -81,11 +81,15 @@ static trial_code lock(struct copying *c, const char *path)
     if (fd < 0) {
         return trial_fail_errno(&c->err, errno, "opening '%s'", path);
     }
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        (void)close(fd);
-        return trial_fail(&c->err, TRIAL_BUSY, "another trialctl is writing to '%s'", path);
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+        return TRIAL_OK;
     }
-    return TRIAL_OK;
+    (void)close(fd);
+    if (!backup_is_one(path) &&
+        check_empty(c, path) != TRIAL_OK) { /* a store that is in use, say */
+        return c->err.code;
+    }
+    return trial_fail(&c->err, TRIAL_BUSY, "another trialctl is writing to '%s'", path);
 }
 
 /* Find the backup, or begin one of no events. */
@@ -238,6 +242,9 @@ static trial_code copy_records(struct copying *c)
                           c->b.tree.size - c->had,
                           c->head - c->had,
                           c->b.tree.size - c->had);
+    }
+    if (code == TRIAL_BUSY) {
+        (void)trial_fail_while(&c->err, "the backup is not done; run again it goes on from here");
     }
     if (code == TRIAL_OK || code == TRIAL_BUSY) { /* what came is kept: the next run goes on */
         trial_error ignored;

@@ -309,6 +309,7 @@ trial_code loop_run(loop *l)
     trial_code code = TRIAL_OK;
 
     l->started_ms = host_monotonic_ms();
+    l->started = (trial_instant)host_now_ns();
     l->appended_ms = l->started_ms;
     while (code == TRIAL_OK && !l->is_leaving) {
         code = run_round(l);

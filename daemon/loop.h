@@ -57,6 +57,7 @@ typedef struct loop {
     proto_frame_limits limits;
     int signals;
     uint64_t started_ms;
+    trial_instant started; /* for people, and to tell one run of the daemon from the next */
     /* the turn */
     reply *replies; /* turn_requests of them */
     uint32_t reply_count;

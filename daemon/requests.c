@@ -206,6 +206,7 @@ static trial_code on_verify(loop *l,
 {
     (void)frame;
     l->verifying++;
+    conditions_look(l, host_monotonic_ms());
     return give_job(l, READERS_LONG, message, request);
 }
 
@@ -367,12 +368,14 @@ static void answer_status(loop *l, uint32_t msgid)
 {
     uint8_t root[TRIAL_HASH_BYTES];
     char hex[PROTO_HASH_TEXT_BYTES];
+    char started[TRIAL_INSTANT_TEXT_BYTES];
 
+    trial_instant_write_us(l->started, started);
     engine_root(l->engine, root);
     proto_hash_write(root, hex);
     proto_put_result(&l->out, msgid);
     conditions_look(l, host_monotonic_ms());
-    pack_put_map(&l->out, 12);
+    pack_put_map(&l->out, 13);
     pack_put_word(&l->out, "conditions");
     conditions_put(l);
     pack_put_word(&l->out, "dropped");
@@ -385,6 +388,8 @@ static void answer_status(loop *l, uint32_t msgid)
     pack_put_unsigned(&l->out, net_peers(l->net));
     pack_put_word(&l->out, "root");
     pack_put_word(&l->out, hex);
+    pack_put_word(&l->out, "started");
+    pack_put_word(&l->out, started);
     pack_put_word(&l->out, "stores");
     put_store_facts(l);
     pack_put_word(&l->out, "subscriptions");
@@ -455,6 +460,7 @@ trial_code requests_finish(loop *l, readers_job *job)
     } else {
         if (job->kind == READERS_LONG) {
             note_verified(l, job);
+            conditions_look(l, host_monotonic_ms());
         }
         (void)net_send(l->net,
                        (trial_bytes){ job->peer, job->peer_size },
