@@ -158,6 +158,17 @@ static trial_code find_duplicates(engine *e, intake *in, trial_error *err)
     return TRIAL_OK;
 }
 
+/* A repeat of a whole request has its answer already: it wants no room and changes nothing. */
+static bool has_new(const intake *in)
+{
+    for (uint32_t i = 0; i < in->count; i++) {
+        if (!in->events[i].is_duplicate) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Does the request name the subject, and has it a new event for it? */
 static bool expects_nothing_new(const intake *in, trial_text subject)
 {
@@ -171,15 +182,7 @@ static bool expects_nothing_new(const intake *in, trial_text subject)
             }
         }
     }
-    if (is_named) {
-        return true;
-    }
-    for (uint32_t i = 0; i < in->count; i++) {
-        if (!in->events[i].is_duplicate) {
-            return false;
-        }
-    }
-    return true; /* a repeat of the whole request: it has its answer already */
+    return is_named || !has_new(in);
 }
 
 static trial_code check_expectation(
@@ -404,7 +407,7 @@ decide(engine *e, const struct trial_request_append *request, intake *in, trial_
     if (code == TRIAL_OK) {
         code = check_expectations(e, in, request->expect, err);
     }
-    if (code == TRIAL_OK && !in->is_dry) {
+    if (code == TRIAL_OK && !in->is_dry && has_new(in)) {
         code = store_has_room(e->store, request->events.size * 2 + (uint64_t)in->count * 256, err);
     }
     return code == TRIAL_OK ? add_events(e, in, err) : code;
