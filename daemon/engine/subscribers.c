@@ -464,20 +464,21 @@ void subscribers_take_page(subscribers *s, const readers_job *job, uint64_t now_
 {
     struct subscription *sub = find(s, job->subscription);
     const answers_page *page = &job->page;
+    uint64_t next = page->next != 0 ? page->next : page->head + 1;
 
     if (sub == NULL) {
         return;
     }
     sub->waits_for_page = false;
-    if (sub->is_gone || job->code != TRIAL_OK) {
+    if (sub->is_gone || job->code != TRIAL_OK || next <= sub->position) {
         sub->not_before_ms = now_ms + RETRY_MS;
-        return; /* a page that failed is asked for again */
+        return; /* it failed, or a full disk keeps what it should hold in the journal: once more */
     }
     if (page->count > 0 &&
         !send_events(s, sub, pack_written(&page->events), page->count, page->head, now_ms)) {
         return;
     }
-    sub->position = page->next != 0 ? page->next : page->head + 1;
+    sub->position = next;
 }
 
 uint32_t subscribers_count(const subscribers *s)
