@@ -125,21 +125,23 @@ static uint64_t bytes_wanted(const overlay *batch)
     return (uint64_t)batch->row_count * 4096 + batch->log_size * 2 + (uint64_t)1024 * 1024;
 }
 
-int commit_reason(const store *s, int rc, uint64_t wanted)
+/* Room may have come back since, so what there was before counts as well. */
+int commit_reason(const store *s, int rc, uint64_t wanted, uint64_t free_before)
 {
-    return rc == EIO && space_free(s) < wanted ? ENOSPC : rc;
+    return rc == EIO && (free_before < wanted || space_free(s) < wanted) ? ENOSPC : rc;
 }
 
 static trial_code
 commit_and_explain(store *s, const overlay *batch, uint32_t generation, trial_error *err)
 {
+    uint64_t free_before = space_free(s);
     int rc = commit_batch(&s->tables, batch, generation);
 
     if (rc == MDB_SUCCESS) {
         return TRIAL_OK;
     }
     return store_fail(err,
-                      commit_reason(s, rc, bytes_wanted(batch)),
+                      commit_reason(s, rc, bytes_wanted(batch), free_before),
                       "committing positions %llu to %llu to LMDB in '%s'",
                       (unsigned long long)batch->first,
                       (unsigned long long)overlay_last(batch),
@@ -280,6 +282,7 @@ void store_commit_begin(store *s)
 static trial_code take_note(store *s, trial_error *err)
 {
     s->commit_failed_ms = 0;
+    s->space_checked_ms = 0; /* it may have taken room: whoever wants more looks again */
     s->is_journal_full = false;
     s->is_map_full = false;
     s->committed = overlay_last(s->frozen);
@@ -305,17 +308,19 @@ trial_code store_commit_end(store *s, trial_error *err)
     if (is_finished) {
         c->state = COMMIT_IDLE;
         code = c->code;
-        if (code != TRIAL_OK && err != NULL) {
-            *err = c->err;
-        }
+        s->commit_failure = c->err;
     }
     (void)pthread_mutex_unlock(&c->lock);
     if (!is_finished) {
         return TRIAL_OK;
     }
     if (code != TRIAL_OK) {
+        if (err != NULL) {
+            *err = s->commit_failure;
+        }
         s->commit_failed_ms = space_now_ms();
-        s->is_map_full = code == TRIAL_NO_SPACE && c->err.system_errno == 0; /* LMDB's own reason */
+        s->is_map_full =
+            code == TRIAL_NO_SPACE && s->commit_failure.system_errno == 0; /* LMDB's own reason */
         s->is_broken = s->is_broken || code != TRIAL_NO_SPACE;
         return code;
     }

@@ -65,7 +65,7 @@ int generation_put(MDB_txn *txn, const store_tables *t, uint32_t generation)
 
 static trial_code fail_building(store *s, int rc, const char *doing, trial_error *err)
 {
-    int reason = commit_reason(s, rc, PIECE_ROOM_BYTES);
+    int reason = commit_reason(s, rc, PIECE_ROOM_BYTES, UINT64_MAX);
     trial_code code = store_fail(err, reason, "%s in '%s'", doing, s->path);
 
     if (code == TRIAL_NO_SPACE) {

@@ -229,7 +229,7 @@ trial_code store_look(store *s, store_facts *ret_facts, trial_error *err)
     look_at_reads(s, &facts);
     facts.lmdb_bytes = (uint64_t)file.st_size;
     facts.free_bytes = s->free_bytes;
-    facts.is_refusing = s->is_low || s->is_journal_full;
+    facts.is_refusing = s->is_low || s->is_journal_full || s->commit_failed_ms != 0;
     *ret_facts = facts;
     return TRIAL_OK;
 }

@@ -100,7 +100,8 @@ struct store {
     _Atomic bool is_building;   /* a rebuild has the generation that is not current */
     _Atomic bool has_failed;    /* LMDB failed a piece of it */
     store_committer committer;
-    int64_t commit_failed_ms; /* 0: the last one succeeded */
+    int64_t commit_failed_ms;   /* 0: the last one succeeded */
+    trial_error commit_failure; /* else why not */
     int64_t space_checked_ms;
     uint64_t free_bytes;
     bool is_low; /* fewer bytes are free than the reserve */
@@ -189,8 +190,9 @@ bool commit_is_running(store *s);
 /** Compare two overlay_row pointers by table and key, for qsort. */
 int commit_compare_rows(const void *left, const void *right);
 
-/** LMDB reports a full disk as EIO: was it one, where so many bytes were wanted? */
-int commit_reason(const store *s, int rc, uint64_t wanted);
+/** LMDB reports a full disk as EIO: was it one, where so many bytes were wanted and so many were
+ * free before? */
+int commit_reason(const store *s, int rc, uint64_t wanted, uint64_t free_before);
 
 /* generation.c */
 

@@ -100,6 +100,17 @@ static trial_code refuse_for_space(store *s, trial_error *err)
                       (unsigned long long)s->settings.reserve_bytes);
 }
 
+/* More would be acknowledged and not be in any view until there is room. */
+static trial_code refuse_for_tables(const store *s, trial_error *err)
+{
+    return trial_fail(err,
+                      TRIAL_NO_SPACE,
+                      "%.400s%s",
+                      s->commit_failure.text,
+                      s->is_map_full ? ""
+                                     : "; make room on the disk, and appends go on by themselves");
+}
+
 /* While appends are refused the disk is asked every time, so they go on at once. */
 static bool disk_has_room(store *s)
 {
@@ -151,7 +162,7 @@ trial_code store_has_room(store *s, uint64_t bytes, trial_error *err)
         code = make_room(s, size, err);
     }
     s->is_journal_full = code == TRIAL_NO_SPACE;
-    return code;
+    return code == TRIAL_OK && s->commit_failed_ms != 0 ? refuse_for_tables(s, err) : code;
 }
 
 trial_code store_flush(store *s, trial_error *err)
