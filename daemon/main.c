@@ -66,6 +66,20 @@ static int leave(int status, const trial_error *err)
     return status;
 }
 
+/* LMDB follows damaged pages out of its file. That is the disk's failure and not ours. */
+static void explain_faults(const struct config *config)
+{
+    char sentence[HOST_LOG_LINE_BYTES];
+
+    (void)snprintf(sentence,
+                   sizeof sentence,
+                   "a page of '%.600s/lmdb/data.mdb' is damaged or cannot be read, and led LMDB "
+                   "astray: nothing more was acknowledged; see what trialctl verify says of the "
+                   "store, and restore it from a backup",
+                   config->store);
+    host_faults_explain(store_is_fault, EXIT_STORE_FAILED, sentence);
+}
+
 /* Open the store and fold what its journal holds. */
 static int open_store(loop *l, trial_error *err)
 {
@@ -268,6 +282,7 @@ int main(int argc, char **argv)
     if (l.signals < 0) {
         return leave(EXIT_FAILURE, &err);
     }
+    explain_faults(&config);
     status = open_store(&l, &err);
     if (status == EXIT_SUCCESS) {
         status = open_sockets(&l, &err);

@@ -253,6 +253,17 @@ static void check_subjects(checking *c)
     }
 }
 
+/* What leads to the rows, and the places that LMDB takes for free. The records come before it, for
+ * damage of one is told by its position. */
+static void check_pages(checking *c)
+{
+    trial_error why = TRIAL_ERROR_NONE;
+
+    if (store_check_pages(c->store, &why) != TRIAL_OK) {
+        check_note(c, 0, "%s", why.text);
+    }
+}
+
 trial_code check_store(store *s, answers_progress *progress, check_found *found, trial_error *err)
 {
     checking c = { .store = s,
@@ -271,6 +282,9 @@ trial_code check_store(store *s, answers_progress *progress, check_found *found,
     c.named = trial_memory(c.size / 8 + 1);
     take_log_row(&c);
     check_records(&c);
+    if (c.code == TRIAL_OK && found->bad == 0) {
+        check_pages(&c);
+    }
     if (c.code == TRIAL_OK && found->bad == 0) {
         check_log_row(&c);
         check_rows(&c);

@@ -65,6 +65,18 @@ int host_signals_open(trial_error *err);
 /** The next signal that came, 0 where there is none. */
 int host_signals_read(int fd);
 
+/** Can somebody explain a fault of memory? Asked in the thread and at the moment of the fault.
+ *
+ * address  where it was; NULL: the process was asked to abort. */
+typedef bool host_explains(const void *address);
+
+/**
+ * From now on a fault of memory (SIGSEGV, SIGBUS, SIGABRT) that `explains` claims ends the process
+ * with `status` and this log line, and every other as it always did. Once, before any thread is
+ * made.
+ */
+void host_faults_explain(host_explains *explains, int status, const char *sentence);
+
 /* Log lines. */
 
 /** How grave a line is, in the numbers of syslog(3). */

@@ -1,6 +1,7 @@
 /* log.c - log lines on stderr that never make the daemon wait. A stalled journal takes some thirty
  * kilobytes and then blocks whoever writes, so a line that would block is dropped and counted. */
 #include "host.h"
+#include "host_internal.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -91,6 +92,18 @@ static void say_dropped(void)
     if (!has_written(line, end_line(line, start, size))) {
         atomic_fetch_add(&dropped_unsaid, count);
     }
+}
+
+size_t host_line(char line[HOST_LOG_LINE_BYTES], host_level level, const char *format, ...)
+{
+    size_t start = start_line(line, level);
+    va_list args;
+    int size;
+
+    va_start(args, format);
+    size = vsnprintf(line + start, HOST_LOG_LINE_BYTES - start, format, args);
+    va_end(args);
+    return end_line(line, start, size);
 }
 
 void host_log(host_level level, const char *format, ...)

@@ -135,7 +135,11 @@ static trial_code
 commit_and_explain(store *s, const overlay *batch, uint32_t generation, trial_error *err)
 {
     uint64_t free_before = space_free(s);
-    int rc = commit_batch(&s->tables, batch, generation);
+    int rc;
+
+    fault_enter();
+    rc = commit_batch(&s->tables, batch, generation);
+    fault_leave();
 
     if (rc == MDB_SUCCESS) {
         return TRIAL_OK;

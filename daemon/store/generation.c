@@ -166,12 +166,14 @@ clear(store *s, uint32_t generation, const _Atomic bool *is_stopped, trial_error
         if (code != TRIAL_OK) {
             return code;
         }
+        fault_enter();
         rc = delete_piece(txn, &s->tables, generation, &is_end);
         if (rc == MDB_SUCCESS) {
             rc = mdb_txn_commit(txn);
         } else {
             mdb_txn_abort(txn);
         }
+        fault_leave();
         if (rc != MDB_SUCCESS) {
             return fail_building(s, rc, "clearing rows that nobody uses", err);
         }
@@ -426,12 +428,14 @@ write_piece(store_build *b, const overlay_row *const *sorted, size_t *at, trial_
     if (code != TRIAL_OK) {
         return code;
     }
+    fault_enter();
     rc = put_piece(txn, b, sorted, at);
     if (rc == MDB_SUCCESS) {
         rc = mdb_txn_commit(txn);
     } else {
         mdb_txn_abort(txn);
     }
+    fault_leave();
     if (rc != MDB_SUCCESS) {
         return fail_building(b->owner, rc, "writing rebuilt rows", err);
     }

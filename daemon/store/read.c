@@ -3,10 +3,24 @@
  * A flipped bit in a key, or in LMDB's pointer to it, would make a row vanish, which no checksum of
  * the row can show. So where a key is not found, its neighbours must be whole and in order: a
  * search that damage led astray ends beside the damage, or beyond where the row belongs. */
+#include "pages.h"
 #include "store_internal.h"
 
 #include <endian.h>
 #include <stdlib.h>
+
+#define SNAPSHOT_TRIES 16 /* to find one that no two commits have overtaken yet */
+
+/* A damaged page may lead LMDB anywhere. */
+static int cursor_get(MDB_cursor *cursor, MDB_val *key, MDB_val *value, MDB_cursor_op how)
+{
+    int rc;
+
+    fault_enter();
+    rc = mdb_cursor_get(cursor, key, value, how);
+    fault_leave();
+    return rc;
+}
 
 static store_read *take_free(store *s)
 {
@@ -114,7 +128,7 @@ static trial_code find_head(store_read *r, trial_error *err)
 
     r->head = 0;
     if (rc == MDB_SUCCESS) {
-        rc = mdb_cursor_get(cursor, &key, NULL, MDB_LAST);
+        rc = cursor_get(cursor, &key, NULL, MDB_LAST);
     }
     if (rc == MDB_NOTFOUND) {
         return TRIAL_OK;
@@ -134,7 +148,9 @@ trial_code read_renew(store_read *r, trial_error *err)
     memset(r->is_cursor_fresh, 0, sizeof r->is_cursor_fresh);
     rc = mdb_txn_renew(r->txn);
     if (rc == MDB_SUCCESS && !r->is_fixed) {
+        fault_enter();
         rc = generation_get(r->txn, &r->owner->tables, &r->generation);
+        fault_leave();
     }
     if (rc != MDB_SUCCESS) {
         return store_fail(err, rc, "beginning a snapshot");
@@ -186,6 +202,29 @@ void reads_done(store *s)
         free(r);
     }
     s->free_reads = NULL;
+}
+
+trial_code store_check_pages(store *s, trial_error *err)
+{
+    pages_depth depth = s->settings.is_read_only ? PAGES_ALL : PAGES_PATHS;
+    char path[STORE_PATH_BYTES_MAX];
+    trial_code code = TRIAL_BUSY;
+    int fd = -1;
+
+    (void)place_join(path, s->path, STORE_LMDB "/data.mdb"); /* place_open() saw to the length */
+    for (int i = 0; i < SNAPSHOT_TRIES && code == TRIAL_BUSY; i++) {
+        uint64_t committed;
+        store_read *r = NULL;
+        int rc = mdb_env_get_fd(s->tables.env, &fd);
+
+        code = rc == MDB_SUCCESS ? store_read_begin(s, &r, &committed, err)
+                                 : store_fail(err, rc, "looking at '%s'", path);
+        if (code == TRIAL_OK) {
+            code = pages_check(fd, path, mdb_txn_id(r->txn), depth, INT64_MAX, err);
+        }
+        store_read_end(r);
+    }
+    return code;
 }
 
 static trial_code damaged(store_table table, trial_bytes key, trial_error *err)
@@ -256,7 +295,7 @@ static trial_code
 check_behind(MDB_cursor *cursor, store_table table, MDB_val next, trial_error *err)
 {
     MDB_val far;
-    int rc = mdb_cursor_get(cursor, &far, NULL, MDB_NEXT);
+    int rc = cursor_get(cursor, &far, NULL, MDB_NEXT);
 
     if (rc == MDB_NOTFOUND) {
         return TRIAL_OK;
@@ -265,7 +304,7 @@ check_behind(MDB_cursor *cursor, store_table table, MDB_val next, trial_error *e
         return damaged(table, bytes_at(next), err);
     }
     if (rc == MDB_SUCCESS) {
-        rc = mdb_cursor_get(cursor, &far, NULL, MDB_PREV);
+        rc = cursor_get(cursor, &far, NULL, MDB_PREV);
     }
     return rc == MDB_SUCCESS ? TRIAL_OK : store_fail(err, rc, "reading table %d", (int)table);
 }
@@ -287,7 +326,7 @@ static trial_code check_neighbours(
     if (code != TRIAL_OK) {
         return code;
     }
-    rc = mdb_cursor_get(cursor, &before, &v, rc == MDB_SUCCESS ? MDB_PREV : MDB_LAST);
+    rc = cursor_get(cursor, &before, &v, rc == MDB_SUCCESS ? MDB_PREV : MDB_LAST);
     if (rc == MDB_SUCCESS) {
         code = open_row(table, before, v, &value, err);
         if (code == TRIAL_OK && compare_keys(table, before, key) >= 0) {
@@ -296,7 +335,7 @@ static trial_code check_neighbours(
         if (code != TRIAL_OK) {
             return code;
         }
-        rc = mdb_cursor_get(cursor, &far, NULL, MDB_PREV);
+        rc = cursor_get(cursor, &far, NULL, MDB_PREV);
         if (rc == MDB_SUCCESS && compare_keys(table, far, bytes_at(before)) >= 0) {
             return damaged(table, key, err);
         }
@@ -318,7 +357,7 @@ trial_code store_read_get(
     TRIAL_ASSERT(key.size >= 1 && key.size <= STORE_KEY_BYTES_MAX);
     rc = cursor_of(r, table, &cursor);
     if (rc == MDB_SUCCESS) {
-        rc = mdb_cursor_get(cursor, &k, &v, MDB_SET_RANGE);
+        rc = cursor_get(cursor, &k, &v, MDB_SET_RANGE);
     }
     if (rc == MDB_SUCCESS) {
         int order = compare_keys(table, k, key);
@@ -385,7 +424,7 @@ static trial_code seek(MDB_cursor *cursor,
     int rc;
 
     *ret_key = (MDB_val){ start.size, (void *)(uintptr_t)start.data };
-    rc = mdb_cursor_get(cursor, ret_key, ret_value, start.size == 0 ? MDB_FIRST : MDB_SET_RANGE);
+    rc = cursor_get(cursor, ret_key, ret_value, start.size == 0 ? MDB_FIRST : MDB_SET_RANGE);
     *ret_is_end = rc == MDB_NOTFOUND;
     if (rc != MDB_SUCCESS && rc != MDB_NOTFOUND) {
         return store_fail(err, rc, "reading table %d", (int)table);
@@ -399,7 +438,7 @@ static trial_code seek(MDB_cursor *cursor,
     code = check_neighbours(cursor, rc, *ret_key, table, start, err);
     if (code == TRIAL_OK && rc == MDB_SUCCESS) {
         *ret_key = (MDB_val){ start.size, (void *)(uintptr_t)start.data };
-        rc = mdb_cursor_get(cursor, ret_key, ret_value, MDB_SET_RANGE);
+        rc = cursor_get(cursor, ret_key, ret_value, MDB_SET_RANGE);
         code = rc == MDB_SUCCESS ? TRIAL_OK : store_fail(err, rc, "reading table %d", (int)table);
     }
     return code;
@@ -433,7 +472,7 @@ static trial_code walk_rows(MDB_cursor *cursor,
         if (code != TRIAL_OK || !starts_with(k, prefix) || !visit(context, before, value)) {
             return code;
         }
-        rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT);
+        rc = cursor_get(cursor, &k, &v, MDB_NEXT);
         is_end = rc == MDB_NOTFOUND;
         if (rc != MDB_SUCCESS && !is_end) {
             code = store_fail(err, rc, "reading table %d", (int)table);
@@ -483,8 +522,8 @@ static trial_code walk_log(const store_read *r,
     if (position == 0 || position > r->head) {
         return TRIAL_OK;
     }
-    for (rc = mdb_cursor_get(cursor, &k, &v, MDB_SET_KEY); position >= 1 && position <= r->head;
-         rc = mdb_cursor_get(cursor, &k, &v, is_backwards ? MDB_PREV : MDB_NEXT)) {
+    for (rc = cursor_get(cursor, &k, &v, MDB_SET_KEY); position >= 1 && position <= r->head;
+         rc = cursor_get(cursor, &k, &v, is_backwards ? MDB_PREV : MDB_NEXT)) {
         uint64_t name = htobe64(position);
         trial_bytes record = { 0 };
         trial_code code;

@@ -80,7 +80,9 @@ store_open(const store_settings *settings, store **ret_store, bool *ret_is_new, 
         code = place_open(s, ret_is_new, err);
     }
     if (code == TRIAL_OK) {
+        fault_enter();
         code = open_parts(s, err);
+        fault_leave();
     }
     if (code == TRIAL_OK && !s->settings.is_read_only) {
         code = commit_start(s, err);

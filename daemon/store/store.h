@@ -67,6 +67,10 @@ TRIAL_MUST_USE trial_code store_announce(const store *s, const char *endpoint, t
 #define STORE_ENDPOINT_BYTES 300
 void store_announced(const char *path, char ret_endpoint[STORE_ENDPOINT_BYTES]);
 
+/** Did a damaged page of the tables lead this thread to `address`, which it may not read or write
+ * (NULL: it was aborted)? For a signal handler. */
+bool store_is_fault(const void *address);
+
 /** Is there something at `path` that was made to be a store? */
 bool store_is_one(const char *path);
 
@@ -179,6 +183,14 @@ TRIAL_MUST_USE trial_code store_read_log(store_read *r,
                                          store_visit *visit,
                                          void *context,
                                          trial_error *err);
+
+/**
+ * Look at what LMDB keeps between the rows of its last commit (pages.h): all of it where the store
+ * is only looked at, else what leads to the rows, for that needs one snapshot.
+ *
+ * Fails with INVALID  it is damaged; the sentence names the page.
+ */
+TRIAL_MUST_USE trial_code store_check_pages(store *s, trial_error *err);
 
 /** For `status`, asked by the writer: bytes on disk, free bytes, size of the journal's tail, age of
  * the oldest snapshot.

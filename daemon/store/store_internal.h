@@ -18,6 +18,7 @@
 #define STORE_READERS_MAX 1024
 #define STORE_COMMIT_ROWS_MAX ((size_t)100000) /* a page each stays below LMDB's 131,071 */
 #define STORE_SPACE_CHECK_MS 1000
+#define STORE_PAGES_CHECK_MS 150   /* of a start; beyond it a large store is opened unlooked at */
 #define STORE_RETRY_COMMIT_MS 1000 /* a full disk is tried again no more often */
 
 #define STORE_MARKER "STORE"
@@ -178,6 +179,19 @@ void tables_close(store_tables *t);
 
 /** Write a row through a cursor of its table, its checksum in front; an LMDB code. */
 int table_put(MDB_cursor *cursor, store_table table, trial_bytes key, trial_bytes value);
+
+/* fault.c */
+
+/** What follows runs inside LMDB, and a fault there is LMDB's; they nest. */
+void fault_enter(void);
+void fault_leave(void);
+
+/** Learn where the map lies from a value in one of its pages that is no overflow page. */
+void fault_note_map(MDB_env *env, const void *in_page);
+void fault_forget_map(void);
+
+/** LMDB found that it cannot go on; for mdb_env_set_assert(). */
+void fault_assertion(MDB_env *env, const char *message);
 
 /* commit.c */
 TRIAL_MUST_USE trial_code commit_start(store *s, trial_error *err);

@@ -1,6 +1,7 @@
 /* table.c - the LMDB environment, its tables and the checks LMDB does not make by itself.
  *
  * Default sync only: NOSYNC, NOMETASYNC, MAPASYNC and WRITEMAP lose or break what was promised. */
+#include "pages.h"
 #include "store_internal.h"
 
 #include <errno.h>
@@ -85,6 +86,9 @@ static trial_code open_environment(
     int fd = -1;
     int rc = mdb_env_create(&t->env);
 
+    if (rc == MDB_SUCCESS) {
+        rc = mdb_env_set_assert(t->env, fault_assertion);
+    }
     if (rc == MDB_SUCCESS) {
         rc = mdb_env_set_mapsize(t->env, (size_t)map_bytes);
     }
@@ -269,6 +273,7 @@ static trial_code check_name(MDB_txn *txn,
                           directory,
                           name);
     }
+    fault_note_map(mdb_txn_env(txn), value.mv_data);
     return TRIAL_OK;
 }
 
@@ -339,6 +344,28 @@ static trial_code last_position(const store_tables *t, uint64_t *ret_last, trial
     return rc == MDB_SUCCESS ? TRIAL_OK : store_fail(err, rc, "reading the end of the log");
 }
 
+/* What leads to the rows is looked at before LMDB is, for LMDB ends the process where it is led
+ * astray; what time is left goes to the rows' places. */
+static trial_code check_pages(const char *directory, trial_error *err)
+{
+    char path[STORE_PATH_BYTES_MAX];
+    int64_t until_ms = space_now_ms() + STORE_PAGES_CHECK_MS;
+    trial_code code;
+    int fd;
+
+    (void)place_join(path, directory, "data.mdb"); /* it was opened a moment ago */
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return store_refuse(err, errno, "opening the log's file", path);
+    }
+    code = pages_check(fd, path, 0, PAGES_PATHS, until_ms, err);
+    if (code == TRIAL_OK) {
+        code = pages_check(fd, path, 0, PAGES_ALL, until_ms, err);
+    }
+    (void)close(fd); /* it was only read */
+    return code;
+}
+
 trial_code tables_look(const char *directory,
                        const char name[JOURNAL_NAME_BYTES],
                        uint64_t map_bytes,
@@ -348,6 +375,9 @@ trial_code tables_look(const char *directory,
     store_tables t = { 0 };
     trial_code code = check_data_file(directory, err);
 
+    if (code == TRIAL_OK) {
+        code = check_pages(directory, err);
+    }
     if (code == TRIAL_OK) {
         code = open_environment(&t, directory, map_bytes, MDB_RDONLY | MDB_NOLOCK, err);
     }
@@ -396,6 +426,7 @@ trial_code tables_open(store_tables *t,
 void tables_close(store_tables *t)
 {
     if (t->env != NULL) {
+        fault_forget_map();
         mdb_env_close(t->env);
         t->env = NULL;
     }

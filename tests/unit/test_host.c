@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -344,6 +345,60 @@ static void test_as_many_files_as_the_process_may_have(void **state)
     assert_int_equal(after.rlim_cur, before.rlim_max);
 }
 
+static bool explains_low_addresses(const void *address)
+{
+    return address != NULL && (uintptr_t)address < 4096;
+}
+
+/* How a child ended that explains faults and then has one; what it said goes into `ret_said`. */
+static int fault_in_child(int number, uintptr_t address, char ret_said[64])
+{
+    int ends[2];
+    int status;
+    ssize_t size;
+    pid_t child;
+
+    assert_int_equal(pipe(ends), 0);
+    child = fork();
+    if (child == 0) {
+        (void)dup2(ends[1], STDERR_FILENO);
+        host_faults_explain(explains_low_addresses, 74, "a page is damaged");
+        if (number == SIGABRT) {
+            abort();
+        }
+        *(volatile char *)address = 1;
+        _exit(0);
+    }
+    (void)close(ends[1]);
+    size = read(ends[0], ret_said, 63);
+    ret_said[size < 0 ? 0 : size] = '\0';
+    (void)close(ends[0]);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return status;
+}
+
+static void test_a_fault_that_is_explained_ends_with_a_sentence(void **state)
+{
+    char said[64];
+    int status;
+
+    (void)state;
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    skip(); /* it looks at faults itself */
+#endif
+    status = fault_in_child(SIGSEGV, 8, said);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 74);
+    assert_non_null(strstr(said, "a page is damaged\n"));
+    status = fault_in_child(SIGSEGV, 8192, said);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGSEGV);
+    assert_string_equal(said, "");
+    status = fault_in_child(SIGABRT, 0, said);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGABRT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -357,6 +412,7 @@ int main(void)
         cmocka_unit_test(test_the_clocks_count_in_their_units),
         cmocka_unit_test(test_random_bytes_fill_all_they_were_asked_for),
         cmocka_unit_test(test_signals_wait_to_be_read),
+        cmocka_unit_test(test_a_fault_that_is_explained_ends_with_a_sentence),
         cmocka_unit_test(test_a_line_is_plain_where_no_journal_reads_it),
         cmocka_unit_test(test_a_line_carries_its_level_to_the_journal),
         cmocka_unit_test(test_a_stalled_pipe_costs_lines_and_not_time),
