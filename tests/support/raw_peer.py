@@ -5,6 +5,7 @@ import struct
 
 GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x00NULL" + bytes(16) + b"\x00" + bytes(31)
 MORE, LONG, COMMAND = 1, 2, 4
+PINGS_MAX = 30  # of a daemon that has nothing else to say, one each ten seconds
 
 
 def frame(body, flags=0):
@@ -34,7 +35,7 @@ class RawPeer:
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
         self.socket.connect(endpoint[len("ipc://"):])  # waits where the backlog is full
         self.socket.settimeout(timeout_s)
-        self.unread = b""
+        self.unread, self.pings = b"", 0
 
     def fileno(self):
         return self.socket.fileno()
@@ -76,7 +77,10 @@ class RawPeer:
             body = self.take(size)
             if flags[0] & COMMAND and body.startswith(b"\x04PING"):
                 self.send(frame(b"\x04PONG" + body[7:], COMMAND))
+                self.pings += 1
+                assert self.pings < PINGS_MAX, "nothing but heartbeats came"
             else:
+                self.pings = 0
                 return flags[0], body
 
     def handshake(self, kind=b"DEALER", identity=b""):
