@@ -1,6 +1,8 @@
 /* power_judge.c - see power_judge.h. */
 #include "power_judge.h"
 
+#include "power_restore.h"
+
 #include <fcntl.h>
 #include <ftw.h>
 #include <signal.h>
@@ -47,6 +49,16 @@ static void note(struct shared *shared, const char *text)
     verdict->violations++;
 }
 
+/* A restore that was done is there; one that was cut short can be done again. */
+static bool is_restored(const struct walking *w, const char *path, char *text)
+{
+    if (w->known.was_made && access(path, F_OK) != 0) {
+        (void)snprintf(text, ORACLE_TEXT_BYTES, "the restore was done, and is gone");
+        return false;
+    }
+    return power_restore_again(w->image, w->trial->backup_path, text);
+}
+
 static void judge_image(struct walking *w, power_keep keep, uint32_t call)
 {
     const power_trial *trial = w->trial;
@@ -67,12 +79,13 @@ static void judge_image(struct walking *w, power_keep keep, uint32_t call)
     (void)alarm(IMAGE_S_MAX);
     (void)snprintf(path, sizeof path, "%s/store", w->image);
     asked.settings = power_settings(path);
-    if (!oracle_judge(w->oracle, &asked, &head, text)) {
+    if ((trial->backup_path != NULL && !is_restored(w, path, text)) ||
+        !oracle_judge(w->oracle, &asked, &head, text)) {
         note(w->shared, text);
         power_disk_forget(w->disk); /* it may have left other names */
     }
-    if (!w->known.was_made) {
-        power_disk_forget(w->disk);
+    if (!w->known.was_made || trial->backup_path != NULL) {
+        power_disk_forget(w->disk); /* it made a store */
     }
     w->shared->verdict.images++;
     w->shared->next = w->number + 1;
@@ -85,7 +98,7 @@ static void judge_moment(struct walking *w, uint32_t call)
 
     for (uint32_t i = 0; i < count; i++, w->number++) {
         static const power_keep first[] = { POWER_KEEP_NOTHING, POWER_KEEP_ALL };
-        power_keep keep = i < 2 && w->each > 8 ? first[i] : POWER_KEEP_ANY;
+        power_keep keep = i < 2 && w->each > 2 ? first[i] : POWER_KEEP_ANY;
         bool is_meant = w->trial->only < 0 || w->trial->only == (int64_t)w->number;
 
         if (w->number >= w->first && is_meant) {
@@ -94,13 +107,13 @@ static void judge_moment(struct walking *w, uint32_t call)
     }
 }
 
-/* Take the calls one by one; `see` looks at the moment before each. */
+/* Take the calls one by one; `see` looks at the moment before each, and after the last. */
 static void walk_record(struct walking *w, void (*see)(struct walking *w, uint32_t call))
 {
     const power_record *r = w->trial->record;
 
     w->disk = power_disk_new();
-    for (uint32_t i = 0; i < w->trial->until && i < r->count; i++) {
+    for (uint32_t i = 0; i < w->trial->until; i++) {
         if (i >= w->trial->from) {
             see(w, i);
         }
@@ -113,6 +126,7 @@ static void walk_record(struct walking *w, void (*see)(struct walking *w, uint32
             power_disk_take(w->disk, &r->calls[i]);
         }
     }
+    see(w, w->trial->until);
     power_disk_done(w->disk);
 }
 
@@ -158,6 +172,7 @@ static void die_of_signals(void)
 static _Noreturn void run_judge(const power_trial *trial, struct shared *shared, uint32_t each)
 {
     struct walking *w = trial_memory(sizeof *w);
+    backup *b = trial_memory(sizeof *b);
     char scratch[PATH_BYTES + 16];
 
     w->trial = trial;
@@ -168,8 +183,13 @@ static _Noreturn void run_judge(const power_trial *trial, struct shared *shared,
     (void)snprintf(scratch, sizeof scratch, "%s/oracle", trial->scratch);
     (void)mkdir(w->image, 0700); /* they are there where a judge died before */
     (void)mkdir(scratch, 0700);
-    if (trial->is_quiet) {
+    if (trial->is_wanted || trial->backup_path != NULL) {
         (void)!freopen("/dev/null", "w", stderr); /* then it speaks, which does no harm */
+    }
+    if (trial->backup_path != NULL) {
+        bool is_known = power_restore_know(trial->record, trial->backup_path, b, &w->known);
+
+        TRIAL_ASSERT(is_known);
     }
     die_of_signals();
     power_trust_set(trial->trust);
@@ -178,6 +198,8 @@ static _Noreturn void run_judge(const power_trial *trial, struct shared *shared,
     oracle_done(w->oracle);
     (void)nftw(w->image, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     (void)nftw(scratch, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    backup_done(b);
+    free(b);
     free(w);
     _exit(EXIT_SUCCESS);
 }

@@ -12,7 +12,7 @@
  * its chance from the seed and its number. */
 typedef struct power_trial {
     const power_record *record;
-    uint32_t from; /* cut before these calls: [from, until) */
+    uint32_t from; /* the moments before these calls: [from, until] */
     uint32_t until;
     uint32_t images; /* at least so many */
     power_lies lies; /* of the disk, once the store was made */
@@ -20,7 +20,8 @@ typedef struct power_trial {
     int64_t only;     /* this image alone; -1: all */
     const char *keep; /* a directory: build `only` there, and judge it not. NULL: judge */
     const char *scratch;
-    bool is_quiet; /* violations are wanted: what dies over one says nothing */
+    const char *backup_path; /* it is a restore of this backup; NULL: it is not */
+    bool is_wanted;          /* violations are: what dies over one says nothing */
 } power_trial;
 
 typedef struct power_verdict {

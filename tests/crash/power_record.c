@@ -39,8 +39,12 @@ static bool says(const power_call *call, power_word word)
 }
 
 /* One life in a process of its own, with the recorder in it. */
-static bool
-live(const char *program, const char *recorder, const char *root, uint64_t seed, int life)
+static bool live(const char *program,
+                 const char *recorder,
+                 const char *work,
+                 const char *root,
+                 uint64_t seed,
+                 int life)
 {
     char file[PATH_BYTES + 16];
     char words[2][32];
@@ -56,7 +60,7 @@ live(const char *program, const char *recorder, const char *root, uint64_t seed,
         (void)setenv("LD_PRELOAD", recorder, 1);
         (void)setenv("RECORDER_UNDER", root, 1);
         (void)setenv("RECORDER_FILE", file, 1);
-        (void)execl(program, program, "--work", root, words[0], words[1], (char *)NULL);
+        (void)execl(program, program, work, root, words[0], words[1], (char *)NULL);
         _exit(127);
     }
     if (child > 0 && waitpid(child, &status, 0) == child && status == 0) {
@@ -138,20 +142,25 @@ static int remove_one(const char *path, const struct stat *facts, int type, stru
     return remove(path);
 }
 
-bool power_record_make(
-    power_record *r, const char *program, const char *recorder, const char *scratch, uint64_t seed)
+bool power_record_make(power_record *r,
+                       const char *program,
+                       const char *recorder,
+                       const char *work,
+                       const char *scratch,
+                       uint64_t seed)
 {
     char root[PATH_BYTES];
     char file[PATH_BYTES + 16];
     size_t size = 0;
+    int lives = strcmp(work, "--restore") == 0 ? 1 : POWER_LIVES;
     bool is_made;
 
     *r = (power_record){ .seed = seed };
     (void)snprintf(root, sizeof root, "%s/work", scratch);
     (void)snprintf(file, sizeof file, "%s.record", root);
     is_made = mkdir(root, 0700) == 0;
-    for (int life = 0; life < POWER_LIVES && is_made; life++) {
-        is_made = live(program, recorder, root, seed, life);
+    for (int life = 0; life < lives && is_made; life++) {
+        is_made = live(program, recorder, work, root, seed, life);
     }
     if (is_made) {
         is_made = read_file(r, file, &size);

@@ -17,10 +17,14 @@ typedef struct power_record {
     power_events sent;
 } power_record;
 
-/** Have the work done by `program` below a directory of its own, in `scratch`, and read what the
+/** Have `program` do the `work`, "--work" or "--restore", below `scratch`/work, and read what the
  * recorder wrote down. False, and a word on stderr, where that failed. */
-bool power_record_make(
-    power_record *r, const char *program, const char *recorder, const char *scratch, uint64_t seed);
+bool power_record_make(power_record *r,
+                       const char *program,
+                       const char *recorder,
+                       const char *work,
+                       const char *scratch,
+                       uint64_t seed);
 void power_record_done(power_record *r);
 
 /** The commits' calls are put anywhere among the writer's where they may have been, by chance. */

@@ -18,6 +18,8 @@
 #include <sys/random.h>
 
 #define JOURNAL_BYTES ((uint64_t)96 * 1024) /* the lives go through each file several times */
+#define JOURNAL_BYTES_RESTORING ((uint64_t)9 << 20) /* a restore asks for room for 8 MiB */
+#define JOURNAL_BYTES_FOLD ((uint64_t)1 << 20)      /* a whole history at once */
 #define TURNS_OF_A_LIFE 13
 #define REQUESTS_MAX 2 /* of a turn */
 #define EVENTS_MAX 4   /* of a request */
@@ -100,8 +102,12 @@ ssize_t __wrap_getrandom(void *bytes, size_t size, unsigned flags)
 trial_code
 __wrap_journal_create(const char *directory, const char *name, uint64_t bytes, trial_error *err)
 {
-    if (strstr(directory, "/store/") != NULL) { /* the oracle's own store takes the log at once */
+    if (strstr(directory, "/store/") != NULL) {
         bytes = JOURNAL_BYTES;
+    } else if (strstr(directory, "/store.restoring/") != NULL) {
+        bytes = JOURNAL_BYTES_RESTORING;
+    } else if (strstr(directory, "/fold/") != NULL) { /* the oracle's own */
+        bytes = JOURNAL_BYTES_FOLD;
     }
     return __real_journal_create(directory, name, bytes, err);
 }

@@ -8,12 +8,14 @@
 #include "scratch.h"
 
 #include "power_judge.h"
+#include "power_restore.h"
 
 #include <sys/mman.h>
 
 #define IMAGES 20000
 #define IMAGES_OF_A_HISTORY 2500
 #define IMAGES_MAKING 5000
+#define IMAGES_RESTORING 300
 #define IMAGES_WEAK 1500
 
 static char program[SCRATCH_PATH_BYTES];
@@ -57,15 +59,21 @@ static void tell(const power_trial *trial, const power_verdict *verdict)
                       verdict->said[i].image,
                       verdict->said[i].call,
                       verdict->said[i].text);
-        if (!trial->is_quiet) {
+        if (!trial->is_wanted) {
             keep_image(trial, verdict->said[i].image);
         }
     }
 }
 
+/* As many as of all others, in proportion. */
+static uint32_t images_of(uint32_t otherwise)
+{
+    return (uint32_t)(given("TRIAL_IMAGES", IMAGES) * otherwise / IMAGES);
+}
+
 static void record_work(power_record *record, uint64_t seed)
 {
-    assert_true(power_record_make(record, program, TRIAL_RECORDER, scratch, seed));
+    assert_true(power_record_make(record, program, TRIAL_RECORDER, "--work", scratch, seed));
     power_record_shuffle(record);
 }
 
@@ -119,7 +127,7 @@ static void test_a_store_in_the_making_opens_when_the_power_was_cut(void **state
 
     (void)state;
     record_work(&record, given("TRIAL_SEED", 1));
-    trial = whole_life(&record, (uint32_t)given("TRIAL_IMAGES", IMAGES) / (IMAGES / IMAGES_MAKING));
+    trial = whole_life(&record, images_of(IMAGES_MAKING));
     trial.from = 0;
     trial.until = record.made + 1;
     power_judge(&trial, &verdict);
@@ -127,6 +135,27 @@ static void test_a_store_in_the_making_opens_when_the_power_was_cut(void **state
     power_record_done(&record);
     print_message(
         "%u images of stores in the making: %u violations\n", verdict.images, verdict.violations);
+    assert_int_equal(verdict.violations, 0);
+}
+
+static void test_a_restore_is_done_or_can_be_done_again_when_the_power_was_cut(void **state)
+{
+    power_record record;
+    power_trial trial;
+    power_verdict verdict;
+    char path[SCRATCH_PATH_BYTES];
+    uint64_t seed = given("TRIAL_SEED", 1);
+
+    (void)state;
+    assert_true(power_record_make(&record, program, TRIAL_RECORDER, "--restore", scratch, seed));
+    scratch_join(path, scratch, "work.backup");
+    trial = whole_life(&record, images_of(IMAGES_RESTORING));
+    trial.from = 0;
+    trial.backup_path = path;
+    power_judge(&trial, &verdict);
+    tell(&trial, &verdict);
+    power_record_done(&record);
+    print_message("%u images of restores: %u violations\n", verdict.images, verdict.violations);
     assert_int_equal(verdict.violations, 0);
 }
 
@@ -145,7 +174,7 @@ static void assert_is_seen(const char *what, power_lies lies, power_trust trust,
     trial.lies = lies;
     trial.trust = trust;
     trial.only = -1;
-    trial.is_quiet = true;
+    trial.is_wanted = true;
     power_judge(&trial, &verdict);
     tell(&trial, &verdict);
     power_record_done(&record);
@@ -217,6 +246,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nothing_acknowledged_is_lost_when_the_power_is_cut),
         cmocka_unit_test(test_a_store_in_the_making_opens_when_the_power_was_cut),
+        cmocka_unit_test(test_a_restore_is_done_or_can_be_done_again_when_the_power_was_cut),
         cmocka_unit_test(test_a_journal_that_is_not_flushed_is_seen),
         cmocka_unit_test(test_acknowledging_before_the_flush_is_seen),
         cmocka_unit_test(test_a_turn_trusted_without_its_sums_is_seen),
@@ -227,6 +257,9 @@ int main(int argc, char **argv)
     ssize_t size;
     int failed;
 
+    if (argc == 5 && strcmp(argv[1], "--restore") == 0) {
+        return power_restore_work(argv[2], strtoull(argv[3], NULL, 10));
+    }
     if (argc == 5 && strcmp(argv[1], "--work") == 0) {
         return power_work(argv[2], strtoull(argv[3], NULL, 10), (int)strtol(argv[4], NULL, 10));
     }
