@@ -17,8 +17,9 @@ typedef struct power_record {
     power_events sent;
 } power_record;
 
-/** Have `program` do the `work`, "--work" or "--restore", below `scratch`/work, and read what the
- * recorder wrote down. False, and a word on stderr, where that failed. */
+/** Have `program` do what `work` says, "--work" or "--restore", in a directory of its own below
+ * `scratch`, and read what the recorder wrote down. False, and a word on stderr, where that failed.
+ */
 bool power_record_make(power_record *r,
                        const char *program,
                        const char *recorder,
