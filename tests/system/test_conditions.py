@@ -72,7 +72,8 @@ class Space(Case):
         daemon = self.daemon("--reserve-bytes", str(reserve))
         with daemon.peer() as peer:
             world = World("one")
-            peer.append(world.activities(10))
+            kept = world.activities(10)
+            first = peer.append(kept)
             self.assertEqual(self.conditions(peer), {})
             self.assertIn("state    serving\n", daemon.ctl("status").out)
             with open(self.scratch / "ballast", "wb") as ballast:
@@ -83,6 +84,10 @@ class Space(Case):
                 fault = peer.fails("append", events=refused)
                 self.assertEqual(fault.code, "no-space")
             self.assertIn("in reserve", fault.message)
+            again = peer.append(kept)  # what is kept already gets its first answer, now too
+            self.assertEqual((again["positions"], again["duplicates"]),
+                             (first["positions"], [True] * 10))
+            self.assertEqual(peer.append(refused, dry_run=True)["first"], 11)
             said = daemon.ctl("import", "-", status=6, stdin=json.dumps(refused[0])).err
             self.assertIn("no-space: the disk of the store", said)
             self.assert_shown(daemon, "low-space", "appends are refused")
