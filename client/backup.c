@@ -291,8 +291,8 @@ static trial_code check_joins(struct copying *c)
     if (code == TRIAL_OK && page.count > 0) {
         theirs = pack_bin(&page.records);
     }
-    if (code == TRIAL_OK &&
-        (theirs.size != mine.size || memcmp(theirs.data, mine.data, mine.size) != 0)) {
+    if (code == TRIAL_OK && (theirs.data == NULL || theirs.size != mine.size ||
+                             memcmp(theirs.data, mine.data, mine.size) != 0)) {
         code = not_its_beginning(c);
     }
     return code;
