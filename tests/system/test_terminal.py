@@ -59,6 +59,22 @@ class Terminal(harness.DaemonCase):
         self.assertIn(b'"duplicates":1866', quiet)
         self.assertEqual(self.daemon.ctl("import", harness.DATA).err, "")
 
+    def test_work_on_the_whole_log_shows_progress_only_on_a_terminal(self):
+        self.daemon.import_file()
+        self.daemon.import_events(World("many").activities(3000))
+        copy = self.daemon.scratch / "copy"
+        shown = self.on_terminal("backup", copy)
+        self.assertRegex(shown, rb"\rbackup|backup.*\r")
+        self.assertIn(b"4866 new", shown)
+        for arguments in (["backup", copy], ["verify"], ["verify", copy], ["rebuild"]):
+            self.assertEqual(self.daemon.ctl(*arguments).err, "")
+            self.assertNotIn(b"\r", self.on_terminal(*arguments, "--no-progress").replace(
+                b"\r\n", b""))
+
+    def test_status_is_green_where_all_is_well(self):
+        self.assertIn(b"\x1b[32mserving\x1b[0m", self.on_terminal("status"))
+        self.assertIn("state    serving\n", self.daemon.ctl("status").out)
+
     def test_json_has_no_colour_even_on_a_terminal(self):
         self.peer.append(self.world.foundation() + self.world.trial("assessed"))
         for arguments in (["list", "trial"], ["funnel", "w1"], ["log"], ["status"]):
