@@ -22,6 +22,7 @@ struct kept_message {
 };
 
 struct trial_client {
+    const trial_client *beside; /* whose context it shares; NULL: it has its own */
     void *context;
     void *socket;
     char *endpoint;
@@ -47,6 +48,7 @@ trial_code trial_client_open(const trial_client_settings *settings,
     trial_client *client = trial_memory(sizeof *client);
     trial_code code;
 
+    client->beside = from->beside;
     client->endpoint = lib_setting(from->endpoint, "TRIALD_ENDPOINT", LIB_ENDPOINT_DEFAULT);
     client->timeout_ms = from->timeout_ms == 0 ? LIB_TIMEOUT_MS_DEFAULT : from->timeout_ms;
     client->limits = (proto_frame_limits){
@@ -58,6 +60,7 @@ trial_code trial_client_open(const trial_client_settings *settings,
     code = lib_socket_open(ZMQ_DEALER,
                            client->limits.request_bytes,
                            client->endpoint,
+                           from->beside,
                            &client->context,
                            &client->socket,
                            err);
@@ -83,6 +86,14 @@ void trial_client_close(trial_client *client)
     pack_writer_done(&client->writer);
     trial_arena_done(&client->scratch);
     free(client);
+}
+
+void *lib_context(const trial_client *client)
+{
+    while (client->beside != NULL) {
+        client = client->beside;
+    }
+    return client->context;
 }
 
 int trial_client_fd(trial_client *client)

@@ -42,8 +42,13 @@ trial_code trial_feed_open(const trial_client_settings *settings,
         .event_depth = TRIAL_EVENT_DEPTH_MAX,
     };
     /* Listening begins before the head is asked for, so nothing falls between the two. */
-    code = lib_socket_open(
-        ZMQ_SUB, feed->limits.request_bytes, endpoint, &feed->context, &feed->socket, err);
+    code = lib_socket_open(ZMQ_SUB,
+                           feed->limits.request_bytes,
+                           endpoint,
+                           given->beside,
+                           &feed->context,
+                           &feed->socket,
+                           err);
     free(endpoint);
     if (code == TRIAL_OK) {
         code = trial_client_open(given, &feed->client, err);

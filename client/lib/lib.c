@@ -11,6 +11,8 @@
 #include <time.h>
 #include <zmq.h>
 
+#define SOCKETS_MAX 1023 /* of one context: what ZeroMQ allows unless told otherwise */
+
 static const struct option {
     int name;
     int value;
@@ -94,18 +96,21 @@ static bool set_options(void *socket, int type, uint32_t request_bytes)
 trial_code lib_socket_open(int type,
                            uint32_t request_bytes,
                            const char *endpoint,
+                           const trial_client *beside,
                            void **ret_context,
                            void **ret_socket,
                            trial_error *err)
 {
-    void *context = zmq_ctx_new();
+    void *context = beside == NULL ? zmq_ctx_new() : NULL;
     void *socket = NULL;
 
     if (context != NULL) {
-        (void)zmq_ctx_set(context, ZMQ_BLOCKY, 0);      /* these three cannot fail: */
-        (void)zmq_ctx_set(context, ZMQ_IO_THREADS, 1);  /* the names are known and */
-        (void)zmq_ctx_set(context, ZMQ_MAX_SOCKETS, 4); /* the values in range */
-        socket = zmq_socket(context, type);
+        (void)zmq_ctx_set(context, ZMQ_BLOCKY, 0);                /* these three cannot fail: */
+        (void)zmq_ctx_set(context, ZMQ_IO_THREADS, 1);            /* the names are known and */
+        (void)zmq_ctx_set(context, ZMQ_MAX_SOCKETS, SOCKETS_MAX); /* the values in range */
+    }
+    if (context != NULL || beside != NULL) {
+        socket = zmq_socket(beside == NULL ? context : lib_context(beside), type);
     }
     if (socket == NULL || !set_options(socket, type, request_bytes) ||
         zmq_connect(socket, endpoint) != 0) {

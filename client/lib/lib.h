@@ -19,14 +19,23 @@ char *lib_setting(const char *given, const char *variable, const char *otherwise
 /** CLOCK_MONOTONIC in milliseconds: what deadlines are counted in. */
 int64_t lib_now_ms(void);
 
-/** Make a context and a socket of that ZeroMQ type, all options stated, and connect it. */
+/**
+ * Make a socket of that ZeroMQ type, all options stated, and connect it.
+ *
+ * beside       the client whose context it lives in; NULL: a new context.
+ * ret_context  the new one, to be given to lib_socket_close(); NULL where it is somebody else's.
+ */
 TRIAL_MUST_USE trial_code lib_socket_open(int type,
                                           uint32_t request_bytes,
                                           const char *endpoint,
+                                          const trial_client *beside,
                                           void **ret_context,
                                           void **ret_socket,
                                           trial_error *err);
 void lib_socket_close(void *context, void *socket); /* NULLs are fine */
+
+/** The context that a client's socket lives in. */
+void *lib_context(const trial_client *client);
 
 /** Wait until the socket is ready for `events`; false at the deadline. */
 bool lib_wait(void *socket, short events, int64_t deadline_ms);

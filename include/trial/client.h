@@ -9,11 +9,13 @@
 typedef struct trial_client trial_client;
 
 typedef struct trial_client_settings {
-    const char *endpoint;   /* NULL: TRIALD_ENDPOINT, else ipc:///run/triald/triald.sock */
-    const char *feed;       /* NULL: TRIALD_FEED, else ipc:///run/triald/feed.sock */
-    const char *name;       /* of the calling program, for hello; NULL: "libtrial" */
-    uint32_t timeout_ms;    /* of a call; 0: 5,000 */
-    uint32_t request_bytes; /* the daemon's request limit; 0: 4 MiB */
+    const char *endpoint;       /* NULL: TRIALD_ENDPOINT, else ipc:///run/triald/triald.sock */
+    const char *feed;           /* NULL: TRIALD_FEED, else ipc:///run/triald/feed.sock */
+    const char *name;           /* of the calling program, for hello; NULL: "libtrial" */
+    uint32_t timeout_ms;        /* of a call; 0: 5,000 */
+    uint32_t request_bytes;     /* the daemon's request limit; 0: 4 MiB */
+    const trial_client *beside; /* share its ZeroMQ context, one I/O thread for both: it is closed
+                                 * last; NULL: a context of one's own */
 } trial_client_settings;
 
 /** Make a client; it connects in the background. Close with trial_client_close(). */

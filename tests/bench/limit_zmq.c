@@ -9,7 +9,6 @@
 #include <zmq.h>
 
 struct connection {
-    void *context;
     void *socket;
     char *data;
     size_t size;
@@ -57,8 +56,7 @@ static void *open_connection(const load_settings *settings, uint32_t client)
     }
     connection->data = load_text(settings->bytes);
     connection->size = settings->bytes;
-    connection->context = zmq_ctx_new();
-    connection->socket = socket_of(connection->context, ZMQ_DEALER);
+    connection->socket = socket_of(settings->common, ZMQ_DEALER);
     if (zmq_connect(connection->socket, settings->endpoint) != 0) {
         load_fail("zmq: %s: %s", settings->endpoint, zmq_strerror(errno));
     }
@@ -72,7 +70,6 @@ static void close_connection(void *given)
     struct connection *connection = given;
 
     (void)zmq_close(connection->socket);
-    (void)zmq_ctx_term(connection->context);
     free(connection->data);
     free(connection);
 }
@@ -114,6 +111,8 @@ int main(int count, char **words)
         echo(words[2]);
     }
     settings = load_options(count, words);
+    settings.common = zmq_ctx_new(); /* one for all clients, as libtrial has it */
     load_run(&driver, &settings);
+    (void)zmq_ctx_term(settings.common);
     return 0;
 }

@@ -44,7 +44,8 @@ static void *open_connection(const load_settings *settings, uint32_t client)
     struct connection *connection = calloc(1, sizeof *connection);
     trial_client_settings wanted = { .endpoint = settings->endpoint,
                                      .name = "bench",
-                                     .timeout_ms = ANSWER_MS };
+                                     .timeout_ms = ANSWER_MS,
+                                     .beside = settings->common };
     trial_error err = TRIAL_ERROR_NONE;
     trial_value *welcome = NULL;
 
@@ -189,7 +190,13 @@ int main(int count, char **words)
                            .await = await_answer,
                            .close = close_connection,
                            .is_batch = load_form(&settings, forms) == FORM_MANY };
+    trial_client_settings first = { .endpoint = settings.endpoint };
+    trial_error err = TRIAL_ERROR_NONE;
+    trial_client *common = NULL;
 
+    check(trial_client_open(&first, &common, &err), &err);
+    settings.common = common;
     load_run(&driver, &settings);
+    trial_client_close(common);
     return 0;
 }

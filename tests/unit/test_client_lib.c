@@ -4,6 +4,7 @@
 #include "frame.h"
 #include "trial/client.h"
 
+#include <dirent.h>
 #include <stdlib.h>
 #include <zmq.h>
 
@@ -146,6 +147,48 @@ static void test_a_call_gets_its_own_answer_and_keeps_the_rest(void **state)
     assert_int_equal(message.msgid, first);
 }
 
+static uint32_t count_threads(void)
+{
+    DIR *tasks = opendir("/proc/self/task");
+    uint32_t count = 0;
+
+    assert_non_null(tasks);
+    for (const struct dirent *task = readdir(tasks); task != NULL; task = readdir(tasks)) {
+        count += task->d_name[0] == '.' ? 0 : 1;
+    }
+    (void)closedir(tasks); /* it was only read */
+    return count;
+}
+
+static void test_clients_beside_each_other_share_their_thread(void **state)
+{
+    struct peer *peer = *state;
+    trial_client *first = peer->client;
+    trial_client_settings settings = { .endpoint = peer->endpoint,
+                                       .timeout_ms = WAIT_MS,
+                                       .beside = first };
+    uint32_t before = count_threads();
+    trial_client *second = NULL;
+    trial_client *third = NULL;
+    uint32_t msgid;
+
+    assert_int_equal(trial_client_open(&settings, &second, NULL), TRIAL_OK);
+    settings.beside = second;
+    assert_int_equal(trial_client_open(&settings, &third, NULL), TRIAL_OK);
+    assert_int_equal(count_threads(), before);
+    for (int i = 0; i < 2; i++) { /* each has a connection of its own, and answers of its own */
+        peer->client = i == 0 ? third : first;
+        msgid = send_request(peer, "status");
+        assert_int_equal(take_request(peer, "status"), msgid);
+        answer(peer, msgid, 20 + i);
+        assert_int_equal(trial_value_get_integer(receive(peer).value, "number"), 20 + i);
+        if (i == 0) {
+            trial_client_close(third);
+            trial_client_close(second);
+        }
+    }
+}
+
 static void test_a_late_answer_is_dropped(void **state)
 {
     struct peer *peer = *state;
@@ -263,6 +306,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(
             test_a_call_gets_its_own_answer_and_keeps_the_rest, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            test_clients_beside_each_other_share_their_thread, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_late_answer_is_dropped, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_an_error_comes_back_as_it_was_sent, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
