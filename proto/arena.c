@@ -58,7 +58,7 @@ static void add_chunk(trial_arena *arena, size_t size)
     arena->left = room;
 }
 
-void *trial_arena_take(trial_arena *arena, size_t size)
+void *trial_arena_room(trial_arena *arena, size_t size)
 {
     size_t room = (size + ALIGNMENT - 1) & ~(ALIGNMENT - 1);
     void *taken;
@@ -74,7 +74,12 @@ void *trial_arena_take(trial_arena *arena, size_t size)
     arena->next += room;
     arena->left -= room;
     arena->used_bytes += room;
-    return memset(taken, 0, room);
+    return taken;
+}
+
+void *trial_arena_take(trial_arena *arena, size_t size)
+{
+    return memset(trial_arena_room(arena, size), 0, size);
 }
 
 void *
@@ -98,7 +103,7 @@ trial_bytes trial_arena_bytes(trial_arena *arena, trial_bytes bytes)
     if (bytes.size == 0) {
         return (trial_bytes){ 0 };
     }
-    copy = trial_arena_take(arena, bytes.size);
+    copy = trial_arena_room(arena, bytes.size);
     memcpy(copy, bytes.data, bytes.size);
     return (trial_bytes){ copy, bytes.size };
 }
@@ -110,8 +115,9 @@ trial_text trial_arena_text(trial_arena *arena, trial_text text)
     if (text.at == NULL) {
         return text;
     }
-    copy = trial_arena_take(arena, (size_t)text.size + 1); /* with a terminator, for C's sake */
+    copy = trial_arena_room(arena, (size_t)text.size + 1); /* with a terminator, for C's sake */
     memcpy(copy, text.at, text.size);
+    copy[text.size] = '\0';
     return (trial_text){ copy, text.size };
 }
 

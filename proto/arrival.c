@@ -434,7 +434,7 @@ static trial_code read_envelope(trial_bytes map,
     trial_code code = TRIAL_OK;
 
     if (is_canonical) {
-        arrival->content = trial_arena_bytes(arena, map);
+        arrival->content = map;
         code = read_attributes(arrival->content, &arrival->event, &is_content, err);
     }
     if (code == TRIAL_OK && !is_content) {

@@ -279,8 +279,12 @@ trial_code proto_list_read(trial_bytes list,
         return trial_fail_rule(err, TRIAL_RULE_WRONG_TYPE, "the value must be a list");
     }
     items = trial_arena_take(arena, count * sizeof *items);
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i + 1 < count; i++) {
         items[i] = pack_skip(&reader);
+    }
+    if (count > 0 && !reader.has_failed) { /* the last one takes the rest, and need not be walked */
+        items[count - 1] = (trial_bytes){ reader.at, (size_t)(reader.end - reader.at) };
+        reader.has_failed = items[count - 1].size == 0;
     }
     if (reader.has_failed) {
         return trial_fail_rule(err, TRIAL_RULE_NOT_JSON, "the list is cut short");

@@ -47,8 +47,8 @@ TRIAL_MUST_USE trial_code proto_request_read(const proto_frame *frame,
                                              trial_request *ret_request,
                                              trial_error *err);
 
-/** The items of a list value (append's `events`), each as its bytes. INVALID where it is no list.
- */
+/** The items of a list value (append's `events`), each as its bytes; the list is whole, as a scan
+ * or a skip has found it. INVALID where it is no list. */
 TRIAL_MUST_USE trial_code proto_list_read(trial_bytes list,
                                           trial_arena *arena,
                                           trial_bytes **ret_items,

@@ -142,10 +142,32 @@ static size_t character_size(const uint8_t *at, size_t left)
     return size;
 }
 
+/* Is a whole text such bytes? Most are; the last eight are looked at where they end. */
+static bool is_all_plain(const uint8_t *at, uint32_t size)
+{
+    uint32_t done = 0;
+
+    if (size < 8) {
+        uint8_t few[8] = { 1, 1, 1, 1, 1, 1, 1, 1 };
+
+        for (; done < size; done++) {
+            few[done] = at[done];
+        }
+        return is_plain(few);
+    }
+    while (size - done >= 8) {
+        if (!is_plain(at + done)) {
+            return false;
+        }
+        done += 8;
+    }
+    return is_plain(at + size - 8);
+}
+
 uint32_t pack_text_valid(trial_text text)
 {
     const uint8_t *at = (const uint8_t *)text.at;
-    uint32_t done = 0;
+    uint32_t done = is_all_plain(at, text.size) ? text.size : 0;
 
     while (done < text.size) {
         size_t size = text.size - done >= 8 && is_plain(at + done)
@@ -176,6 +198,9 @@ static bool has_control(trial_text text, bool is_prose)
 
     while (text.size - done >= 8 && is_printable(text.at + done)) {
         done += 8;
+    }
+    if (text.size >= 8 && text.size - done < 8 && is_printable(text.at + text.size - 8)) {
+        return false;
     }
     for (uint32_t i = done; i < text.size; i++) {
         uint8_t byte = (uint8_t)text.at[i];

@@ -203,6 +203,7 @@ void proto_record_write(const proto_arrival *arrival,
 
     TRIAL_ASSERT(event->position > previous && event->revision > 0);
     TRIAL_ASSERT(event->ingest != TRIAL_INSTANT_NONE);
+    memset(head, 0, AT_EVENT); /* what is absent is zero */
     writer.size = AT_EVENT;
     put_event(&writer, arrival, head);
     head[0] = RECORD_VERSION;

@@ -24,44 +24,57 @@ static uint32_t bitmap_bytes(const trial_shape *shape)
     return (shape->count + 7) / 8;
 }
 
-/* What puts a value comes back with true, so that a field is put where it is found to be set. */
-static inline uint8_t *room(pack_writer *writer, size_t size)
-{
-    char *at = size <= writer->room - writer->size ? writer->data + writer->size
-                                                   : pack_writer_room(writer, size);
+/* Where the next byte goes, and how far there is room for it; the writer behind it grows. */
+struct sink {
+    uint8_t *at;
+    uint8_t *end;
+    pack_writer *writer;
+};
 
-    return (uint8_t *)at;
+static void turn_to(struct sink *out, size_t size)
+{
+    out->at = (uint8_t *)pack_writer_room(out->writer, size);
+    out->end = (uint8_t *)out->writer->data + out->writer->room;
 }
 
-static bool put_bytes(pack_writer *writer, const void *bytes, size_t size)
+/* What puts a value comes back with true, so that a field is put where it is found to be set. */
+static inline uint8_t *room(struct sink *out, size_t size)
+{
+    if (size > (size_t)(out->end - out->at)) {
+        out->writer->size = (size_t)(out->at - (uint8_t *)out->writer->data);
+        turn_to(out, size);
+    }
+    return out->at;
+}
+
+static inline bool put_bytes(struct sink *out, const void *bytes, size_t size)
 {
     if (size > 0) {
-        memcpy(room(writer, size), bytes, size);
-        writer->size += size;
+        memcpy(room(out, size), bytes, size);
+        out->at += size;
     }
     return true;
 }
 
-static bool put_number(pack_writer *writer, uint64_t number)
+static inline bool put_number(struct sink *out, uint64_t number)
 {
-    uint8_t *at = room(writer, NUMBER_BYTES_MAX);
-    size_t size = 0;
+    uint8_t *at = room(out, NUMBER_BYTES_MAX);
 
     while (number >= 0x80) {
-        at[size++] = (uint8_t)(number | 0x80);
+        *at++ = (uint8_t)(number | 0x80);
         number >>= 7;
     }
-    at[size++] = (uint8_t)number;
-    writer->size += size;
+    *at++ = (uint8_t)number;
+    out->at = at;
     return true;
 }
 
-static bool put_span(pack_writer *writer, const void *bytes, size_t size)
+static inline bool put_span(struct sink *out, const void *bytes, size_t size)
 {
-    return put_number(writer, size) && put_bytes(writer, bytes, size);
+    return put_number(out, size) && put_bytes(out, bytes, size);
 }
 
-static bool put_texts(pack_writer *writer, const char *at)
+static bool put_texts(struct sink *out, const char *at)
 {
     trial_texts texts;
 
@@ -69,24 +82,24 @@ static bool put_texts(pack_writer *writer, const char *at)
     if (texts.count == 0) { /* an empty list is an absent one, whatever its row asks for */
         return false;
     }
-    (void)put_number(writer, texts.count); /* true, as all that put */
+    (void)put_number(out, texts.count); /* true, as all that put */
     for (uint32_t i = 0; i < texts.count; i++) {
-        (void)put_span(writer, texts.items[i].at, texts.items[i].size);
+        (void)put_span(out, texts.items[i].at, texts.items[i].size);
     }
     return true;
 }
 
-static bool put_64(pack_writer *writer, uint64_t number)
+static inline bool put_64(struct sink *out, uint64_t number)
 {
     number = htole64(number);
-    return put_bytes(writer, &number, sizeof number);
+    return put_bytes(out, &number, sizeof number);
 }
 
-static bool put_date(pack_writer *writer, trial_date date)
+static inline bool put_date(struct sink *out, trial_date date)
 {
     uint32_t day = htole32((uint32_t)date);
 
-    return put_bytes(writer, &day, sizeof day);
+    return put_bytes(out, &day, sizeof day);
 }
 
 static uint64_t folded(int64_t number)
@@ -100,7 +113,7 @@ static int64_t unfolded(uint64_t number)
 }
 
 /* Write a value that is no struct, if it is set; false where it is not. */
-static bool put_value(pack_writer *writer, const trial_field *field, const char *at)
+static inline bool put_value(struct sink *out, const trial_field *field, const char *at)
 {
     trial_text text;
     trial_bytes bytes;
@@ -114,33 +127,33 @@ static bool put_value(pack_writer *writer, const trial_field *field, const char 
     case TRIAL_FIELD_TEXT:
     case TRIAL_FIELD_CODE:
         memcpy(&text, at, sizeof text);
-        return text.at != NULL && put_span(writer, text.at, text.size);
+        return text.at != NULL && put_span(out, text.at, text.size);
     case TRIAL_FIELD_ANY:
     case TRIAL_FIELD_FREE:
         memcpy(&bytes, at, sizeof bytes);
-        return bytes.data != NULL && put_span(writer, bytes.data, bytes.size);
+        return bytes.data != NULL && put_span(out, bytes.data, bytes.size);
     case TRIAL_FIELD_INTEGER:
         memcpy(&integer, at, sizeof integer);
-        return integer.is_set && put_number(writer, folded(integer.value));
+        return integer.is_set && put_number(out, folded(integer.value));
     case TRIAL_FIELD_NUMBER:
         memcpy(&number, at, sizeof number);
         return number.form != TRIAL_NUMBER_ABSENT &&
-               put_bytes(writer, &(uint8_t){ (uint8_t)number.form }, 1) &&
-               put_64(writer, number.as.unsigned_integer);
+               put_bytes(out, &(uint8_t){ (uint8_t)number.form }, 1) &&
+               put_64(out, number.as.unsigned_integer);
     case TRIAL_FIELD_TRUTH:
         memcpy(&truth, at, sizeof truth);
-        return truth.is_set && put_bytes(writer, &(uint8_t){ truth.value ? 1 : 0 }, 1);
+        return truth.is_set && put_bytes(out, &(uint8_t){ truth.value ? 1 : 0 }, 1);
     case TRIAL_FIELD_CHOICE:
-        return *(const trial_choice *)at != 0 && put_bytes(writer, at, 1);
+        return *(const trial_choice *)at != 0 && put_bytes(out, at, 1);
     case TRIAL_FIELD_DATE:
         memcpy(&date, at, sizeof date);
-        return date != TRIAL_DATE_NONE && put_date(writer, date);
+        return date != TRIAL_DATE_NONE && put_date(out, date);
     case TRIAL_FIELD_INSTANT:
         memcpy(&instant, at, sizeof instant);
-        return instant != TRIAL_INSTANT_NONE && put_64(writer, (uint64_t)instant);
+        return instant != TRIAL_INSTANT_NONE && put_64(out, (uint64_t)instant);
     case TRIAL_FIELD_TEXTS:
     case TRIAL_FIELD_CODES:
-        return put_texts(writer, at);
+        return put_texts(out, at);
     case TRIAL_FIELD_OBJECT:
     case TRIAL_FIELD_OBJECTS:
         break;
@@ -149,26 +162,26 @@ static bool put_value(pack_writer *writer, const trial_field *field, const char 
 }
 
 /* Begin a struct: leave room for the bits, which are known when it is written. */
-static void begin(pack_writer *writer, struct level *level)
+static void begin(struct sink *out, struct level *level)
 {
     uint32_t size = bitmap_bytes(level->shape);
 
     level->set = 0;
     level->next = 0;
-    level->bitmap_at = writer->size;
-    memset(room(writer, size), 0, size);
-    writer->size += size;
+    (void)room(out, size);
+    level->bitmap_at = (size_t)(out->at - (uint8_t *)out->writer->data);
+    out->at += size;
 }
 
-static void end(pack_writer *writer, const struct level *level)
+static void end(const struct sink *out, const struct level *level)
 {
     uint64_t little = htole64(level->set);
 
-    memcpy(writer->data + level->bitmap_at, &little, bitmap_bytes(level->shape));
+    memcpy(out->writer->data + level->bitmap_at, &little, bitmap_bytes(level->shape));
 }
 
 /* Enter the struct or list of a field, if there is one; false where there is none. */
-static bool enter(pack_writer *writer, struct level *level, const trial_field *field)
+static bool enter(struct sink *out, struct level *level, const trial_field *field)
 {
     const char *at = level->at + field->offset;
     struct level *inner = level + 1;
@@ -183,11 +196,11 @@ static bool enter(pack_writer *writer, struct level *level, const trial_field *f
         return false;
     }
     if (field->kind == TRIAL_FIELD_OBJECTS) {
-        (void)put_number(writer, list.count); /* true, as all that put */
+        (void)put_number(out, list.count); /* true, as all that put */
     }
     *inner =
         (struct level){ .shape = field->shape(), .at = list.items, .items_left = list.count - 1 };
-    begin(writer, inner);
+    begin(out, inner);
     return true;
 }
 
@@ -196,49 +209,56 @@ static bool is_struct(const trial_field *field)
     return field->kind == TRIAL_FIELD_OBJECT || field->kind == TRIAL_FIELD_OBJECTS;
 }
 
-/* Write the next field of the level on top; returns the new depth. */
-static uint32_t put_field(pack_writer *writer, struct level *levels, uint32_t depth)
+/* Write the fields of the level on top until one is a struct that is there; true where one was
+ * entered. */
+static bool put_fields(struct sink *out, struct level *level, bool may_enter)
 {
-    struct level *level = &levels[depth - 1];
-    const trial_field *field = &level->shape->fields[level->next];
-    uint64_t bit = (uint64_t)1 << level->next++;
+    const trial_shape *shape = level->shape;
 
-    if (!is_struct(field)) {
-        level->set |= put_value(writer, field, level->at + field->offset) ? bit : 0;
-        return depth;
+    while (level->next < shape->count) {
+        const trial_field *field = &shape->fields[level->next];
+        uint64_t bit = (uint64_t)1 << level->next++;
+
+        if (!is_struct(field)) {
+            level->set |= put_value(out, field, level->at + field->offset) ? bit : 0;
+            continue;
+        }
+        TRIAL_ASSERT(may_enter);
+        if (enter(out, level, field)) {
+            level->set |= bit;
+            return true;
+        }
     }
-    TRIAL_ASSERT(depth < ROW_DEPTH_MAX);
-    if (!enter(writer, level, field)) {
-        return depth;
-    }
-    level->set |= bit;
-    return depth + 1;
+    return false;
 }
 
 void proto_row_write(pack_writer *writer, const trial_shape *shape, const void *from)
 {
     struct level levels[ROW_DEPTH_MAX];
+    struct sink out = { .writer = writer };
     uint32_t depth = 1;
 
     TRIAL_ASSERT(shape->count <= 64);
+    turn_to(&out, shape->size); /* about what it takes */
     levels[0] = (struct level){ .shape = shape, .at = (char *)(uintptr_t)from };
-    begin(writer, &levels[0]);
+    begin(&out, &levels[0]);
     while (depth > 0) {
         struct level *level = &levels[depth - 1];
 
-        if (level->next < level->shape->count) {
-            depth = put_field(writer, levels, depth);
+        if (put_fields(&out, level, depth < ROW_DEPTH_MAX)) {
+            depth++;
             continue;
         }
-        end(writer, level);
+        end(&out, level);
         if (level->items_left == 0) {
             depth--;
         } else {
             level->items_left--;
             level->at += level->shape->size;
-            begin(writer, level);
+            begin(&out, level);
         }
     }
+    writer->size = (size_t)(out.at - (uint8_t *)writer->data);
 }
 
 /* What is left to be read; once cut short it stays so. */

@@ -62,6 +62,15 @@ static inline bool pack_token_read(const uint8_t *at, const uint8_t *end, pack_t
         ret_token->bits = (uint64_t)(int64_t)(int8_t)lead;
         return true;
     }
+    if (lead == 0xd9 && end - at >= 2) { /* the text that is longer than 31 bytes: most are */
+        ret_token->kind = PACK_TEXT;
+        ret_token->count = at[1];
+        ret_token->is_shortest = at[1] >= 0x20;
+        ret_token->bits = at[1];
+        ret_token->body = at + 2;
+        ret_token->next = at + 2 + at[1];
+        return ret_token->count <= (size_t)(end - at - 2);
+    }
     if (lead >= 0xc0) {
         return pack_token_read_long(at, end, ret_token);
     }

@@ -26,7 +26,7 @@ trial_bytes pack_written(const pack_writer *writer)
 
 pack_writer pack_writer_on(trial_arena *arena, size_t room)
 {
-    return (pack_writer){ .data = trial_arena_take(arena, room), .room = room, .is_fixed = true };
+    return (pack_writer){ .data = trial_arena_room(arena, room), .room = room, .is_fixed = true };
 }
 
 static void grow(pack_writer *writer, size_t more)

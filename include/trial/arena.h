@@ -22,6 +22,9 @@ typedef struct trial_arena {
  */
 void *trial_arena_take(trial_arena *arena, size_t size);
 
+/** The same without the zeroes, for what is written over at once. */
+void *trial_arena_room(trial_arena *arena, size_t size);
+
 /** Take room for `count` items and copy the first `kept` of `old` into it: how a list grows. */
 void *
 trial_arena_grow(trial_arena *arena, const void *old, size_t kept, size_t count, size_t item_size);
