@@ -88,7 +88,8 @@ static void check_list(checking *c, trial_text programme, uint64_t position)
         check_note(c,
                    position,
                    "it is missing in the list of programme '%.*s'",
-                   TRIAL_TEXT_ARGS(programme));
+                   (int)programme.size,
+                   programme.size == 0 ? "" : programme.at);
     }
     c->listed++;
 }
