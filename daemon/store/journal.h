@@ -11,9 +11,7 @@
 #include "store.h"
 
 #define JOURNAL_BLOCK_BYTES ((uint64_t)4096)
-#define JOURNAL_HEADER_BYTES                                                                       \
-    ((size_t)64) /* in front of a turn's records, in its buffer and file                           \
-                  */
+#define JOURNAL_HEADER_BYTES ((size_t)64) /* in front of a turn's records */
 #define JOURNAL_FILES 2
 #define JOURNAL_NAME_BYTES 37 /* a UUID in text and its NUL */
 
@@ -35,6 +33,9 @@ typedef struct journal {
     uint64_t reading_at;
     uint8_t *turn; /* a record that is being read back */
     size_t turn_room;
+    uint8_t *buffer; /* the turn that is being written, from a block's boundary in memory too */
+    size_t buffer_room;
+    bool is_direct; /* the files are written past the page cache, where the file system has that */
     char directory[STORE_PATH_BYTES_MAX];
 } journal;
 
@@ -77,19 +78,36 @@ bool journal_has_room(const journal *j, uint64_t size, uint64_t committed);
 /** The most bytes of a turn that any of the files can take, header included. */
 uint64_t journal_turn_bytes_max(const journal *j);
 
+/** A turn on its way to a file. */
+typedef struct journal_turn {
+    int index; /* of the file */
+    uint64_t at;
+    uint64_t generation;
+    uint64_t first;
+    uint32_t count;
+    size_t size;   /* header included */
+    size_t padded; /* to whole blocks */
+} journal_turn;
+
 /**
- * Write a turn and sync it.
+ * Choose where the next turn goes and copy it into the journal's own buffer. One turn is under way
+ * at a time; none is read back after the first.
  *
- * turn   JOURNAL_HEADER_BYTES to be filled in, then the records; its buffer goes on, writable, to a
- *        whole number of blocks.
+ * records  of each its length (32 bits) and its bytes; borrowed for the call.
  */
-TRIAL_MUST_USE trial_code journal_write(journal *j,
-                                        uint8_t *turn,
-                                        size_t size,
+TRIAL_MUST_USE trial_code journal_place(journal *j,
+                                        trial_bytes records,
                                         uint64_t first,
                                         uint32_t count,
                                         uint64_t committed,
+                                        journal_turn *ret_turn,
                                         trial_error *err);
+
+/** Write the turn that was placed, and sync it. Any thread: it changes nothing but the file. */
+TRIAL_MUST_USE trial_code journal_put(const journal *j, const journal_turn *turn, trial_error *err);
+
+/** It is on disk: the next one goes behind it. */
+void journal_took(journal *j, const journal_turn *turn);
 
 /** What has been written so far is being committed: go on in the other file, if it is free. */
 void journal_turn_over(journal *j, uint64_t committed);

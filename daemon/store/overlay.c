@@ -324,7 +324,7 @@ void overlay_delete(overlay *o, store_table table, trial_bytes key)
     row->is_deleted = true;
 }
 
-uint8_t *overlay_log_room(overlay *o, size_t size)
+static uint8_t *log_room(overlay *o, size_t size)
 {
     o->log = grown(o->log, o->log_size + size, LOG_BYTES_MIN, 1, &o->log_room);
     return o->log + o->log_size;
@@ -336,7 +336,7 @@ void overlay_append(overlay *o, trial_bytes record)
     uint8_t *at;
 
     TRIAL_ASSERT(record.size >= 1 && record.size <= (size_t)1 << 31);
-    at = overlay_log_room(o, sizeof size + record.size);
+    at = log_room(o, sizeof size + record.size);
     memcpy(at, &size, sizeof size);
     memcpy(at + sizeof size, record.data, record.size);
     o->records =

@@ -93,9 +93,6 @@ void overlay_fetch(const overlay *o, store_table table, const trial_bytes *keys,
 void overlay_put(overlay *o, store_table table, trial_bytes key, trial_bytes value);
 void overlay_delete(overlay *o, store_table table, trial_bytes key);
 
-/** Make room for `size` bytes more of the log without counting them in; returns where they go. */
-uint8_t *overlay_log_room(overlay *o, size_t size);
-
 /** Copy a record to the end of the log, its length in front. */
 void overlay_append(overlay *o, trial_bytes record);
 

@@ -1,4 +1,4 @@
-/* write.c - the writer's side: what is appended and put, flushed and read back. */
+/* write.c - the writer's side: what is appended and put, and read back. */
 #include "store_internal.h"
 
 uint64_t store_head(const store *s)
@@ -20,10 +20,8 @@ void store_append(store *s, trial_bytes record)
 {
     overlay *o = s->active;
 
-    if (s->head == s->flushed) { /* the first of a turn; while recovering it is flushed already */
+    if (s->head == s->handed) { /* the first of a turn; while recovering it is flushed already */
         s->turn_at = o->log_size;
-        (void)overlay_log_room(o, JOURNAL_HEADER_BYTES);
-        o->log_size += JOURNAL_HEADER_BYTES;
     }
     overlay_append(o, record);
     s->head++;
@@ -121,11 +119,15 @@ static bool disk_has_room(store *s)
     return !s->is_low;
 }
 
-/* Both files hold what LMDB lacks: wait for the commit that runs, or try one that failed again. */
+/* Both files hold what LMDB lacks: wait for the flush and the commit that run, or try one that
+ * failed again. */
 static trial_code make_room(store *s, uint64_t size, trial_error *err)
 {
-    trial_code code;
+    trial_code code = store_flush_end(s, err);
 
+    if (code != TRIAL_OK || journal_has_room(&s->journal, size, s->committed)) {
+        return code;
+    }
     if (s->commit_failed_ms == 0 || space_now_ms() - s->commit_failed_ms >= STORE_RETRY_COMMIT_MS) {
         store_commit_begin(s);
     }
@@ -144,8 +146,9 @@ static trial_code make_room(store *s, uint64_t size, trial_error *err)
 trial_code store_has_room(store *s, uint64_t bytes, trial_error *err)
 {
     uint64_t pending =
-        s->head > s->flushed ? s->active->log_size - s->turn_at : (uint64_t)JOURNAL_HEADER_BYTES;
+        JOURNAL_HEADER_BYTES + (s->head > s->handed ? s->active->log_size - s->turn_at : 0);
     uint64_t size = pending + bytes + bytes / 16 + JOURNAL_BLOCK_BYTES; /* lengths: 4 a record */
+    uint64_t under_way = s->handed > s->flushed ? s->flusher.turn.padded : 0;
     trial_code code = TRIAL_OK;
 
     if (size > journal_turn_bytes_max(&s->journal)) {
@@ -158,37 +161,9 @@ trial_code store_has_room(store *s, uint64_t bytes, trial_error *err)
     if (!disk_has_room(s)) {
         return refuse_for_space(s, err);
     }
-    if (!journal_has_room(&s->journal, size, s->committed)) {
+    if (!journal_has_room(&s->journal, under_way + size, s->committed)) {
         code = make_room(s, size, err);
     }
     s->is_journal_full = code == TRIAL_NO_SPACE;
     return code == TRIAL_OK && s->commit_failed_ms != 0 ? refuse_for_tables(s, err) : code;
-}
-
-trial_code store_flush(store *s, trial_error *err)
-{
-    overlay *o = s->active;
-    size_t size;
-    trial_code code;
-
-    if (s->head <= s->flushed) {
-        return TRIAL_OK;
-    }
-    TRIAL_ASSERT(!s->is_broken);
-    size = o->log_size - s->turn_at;
-    (void)overlay_log_room(o, JOURNAL_BLOCK_BYTES); /* the turn is padded in place */
-    code = journal_write(&s->journal,
-                         o->log + s->turn_at,
-                         size,
-                         s->flushed + 1,
-                         (uint32_t)(s->head - s->flushed),
-                         s->committed,
-                         err);
-    if (code == TRIAL_OK) {
-        s->flushed = s->head;
-        overlay_mark(o); /* what is on disk cannot be undone */
-    } else {
-        s->is_broken = true; /* to sync again could report success for pages that were lost */
-    }
-    return code;
 }

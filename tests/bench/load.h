@@ -28,7 +28,7 @@ typedef struct load_settings {
     double seconds;
     uint32_t each;  /* so many events a subject, whatever time it takes; 0: for `seconds` */
     bool is_random; /* identifiers are chance alone; else they begin with the time */
-    void *common; /* of the driver's: what all its connections share, or NULL */
+    void *common;   /* of the driver's: what all its connections share, or NULL */
 } load_settings;
 
 /** One event to be appended. */
