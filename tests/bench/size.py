@@ -364,6 +364,9 @@ def goals(results):
             if "UUIDv7" in group:
                 yield Goal(block, f"{group}, time an event, large log / small",
                            results.ratio(NAME, block, group, small, large), 1.25, is_least=False)
+                yield Goal(block, f"{group}, processor time an event, large log / small",
+                           results.ratio(NAME, block, group, large, small, "server_us"), 1.25,
+                           is_least=False)
         for title, group, figure in (("clean stop", CLEAN, "ms"), ("clean stop, nothing cached", CLEAN,
                                      "cold_ms"), ("kill -9", KILLED, "ms"), ("power cut", CUT, "cold_ms")):
             yield Goal(large, f"READY after {title}", results.spread(NAME, block, group, large, figure),
