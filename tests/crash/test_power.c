@@ -2,6 +2,9 @@
  * not synced what it likes: nothing acknowledged is missing, and the store opens. Then the same
  * with a disk or a journal that is not to be trusted: the same oracle sees each of them.
  *
+ * A history is lived three times over: by a process that is killed, also between a turn's write and
+ * its sync, by one that rebuilds the views, and by one that begins after a clean end.
+ *
  * TRIAL_IMAGES=200000 judges so many images, TRIAL_SEED=N begins with that history,
  * TRIAL_IMAGE=N judges that image alone, of the history TRIAL_SEED. TRIAL_KEEP=DIR builds the
  * images of the first violations in there, one directory each. */
