@@ -62,6 +62,58 @@ static trial_code sync_parent(const char *path, trial_error *err)
     return place_sync(parent, err);
 }
 
+/* Is it the owner's alone to write? Its owner is who runs; root may also be handed a store that is
+ * all of another user. `name` is empty for the directory itself. */
+static trial_code check_owner(
+    const store *s, const char *name, const struct stat *facts, uid_t owner, trial_error *err)
+{
+    if (facts->st_uid != geteuid() && (geteuid() != 0 || facts->st_uid != owner)) {
+        return trial_fail(err,
+                          TRIAL_INVALID,
+                          "'%s%s' belongs to another user (%u); all of a store belongs to the user "
+                          "that triald runs as (%u): run chown on it",
+                          s->path,
+                          name,
+                          (unsigned)facts->st_uid,
+                          (unsigned)geteuid());
+    }
+    if ((facts->st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+        return trial_fail(
+            err,
+            TRIAL_INVALID,
+            "others than the owner may write to '%s%s' (mode %04o); run chmod go-w on "
+            "it",
+            s->path,
+            name,
+            (unsigned)facts->st_mode & 07777u);
+    }
+    return TRIAL_OK;
+}
+
+/* What is absent is told where it is missed. */
+static trial_code check_parts(const store *s, trial_error *err)
+{
+    static const char *const parts[] = {
+        "/" STORE_MARKER,           "/" STORE_JOURNAL, "/" STORE_JOURNAL "/0",
+        "/" STORE_JOURNAL "/1",     "/" STORE_LMDB,    "/" STORE_LMDB "/data.mdb",
+        "/" STORE_LMDB "/lock.mdb",
+    };
+    struct stat directory;
+    trial_code code = TRIAL_OK;
+
+    if (fstat(s->directory_fd, &directory) != 0) {
+        return store_refuse(err, errno, "looking at", s->path);
+    }
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0] && code == TRIAL_OK; i++) {
+        struct stat facts;
+
+        if (fstatat(s->directory_fd, parts[i] + 1, &facts, 0) == 0) {
+            code = check_owner(s, parts[i], &facts, directory.st_uid, err);
+        }
+    }
+    return code;
+}
+
 /* Open the directory; make it where only its last name is missing. */
 static trial_code open_directory(store *s, trial_error *err)
 {
@@ -88,15 +140,7 @@ static trial_code open_directory(store *s, trial_error *err)
     if (s->directory_fd < 0 || fstat(s->directory_fd, &facts) != 0) {
         return store_refuse(err, errno, "opening the store's directory", s->path);
     }
-    if ((facts.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
-        return trial_fail(err,
-                          TRIAL_INVALID,
-                          "others than the owner may write to the store '%s' (mode %04o); run "
-                          "chmod go-w on it",
-                          s->path,
-                          (unsigned)facts.st_mode & 07777u);
-    }
-    return TRIAL_OK;
+    return check_owner(s, "", &facts, facts.st_uid, err);
 }
 
 static trial_code check_file_system(const store *s, trial_error *err)
@@ -277,6 +321,9 @@ static trial_code open_or_create(store *s, bool *ret_is_new, trial_error *err)
     }
     if (code == TRIAL_OK) {
         *ret_is_new = !found.has_marker;
+        code = check_parts(s, err);
+    }
+    if (code == TRIAL_OK) {
         code = open_marker(s, err);
     }
     return code;
