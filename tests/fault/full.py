@@ -58,9 +58,14 @@ class Disk:
             file.truncate(max(file.tell() - leave, 0))
 
     def take(self, leave):
-        """Take the room there is but for `leave` bytes, in one call and no more."""
+        """Take the room there is but for `leave` bytes, and never more."""
         with open(self.ballast, "wb") as file:
-            os.posix_fallocate(file.fileno(), 0, self.free() - leave)
+            while (wanted := self.free() - leave) > 0:
+                try:
+                    os.posix_fallocate(file.fileno(), os.fstat(file.fileno()).st_size, wanted)
+                except OSError as fault:  # somebody else took some of it meanwhile
+                    if fault.errno != errno.ENOSPC:
+                        raise
 
     def release(self):
         if os.path.exists(self.ballast):
