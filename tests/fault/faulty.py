@@ -14,6 +14,7 @@ TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(TESTS, "system"))
 
 import harness  # noqa: E402
+import raw_peer  # noqa: E402
 from small_world import World  # noqa: E402
 
 ROUNDS = int(os.environ.get("TRIAL_ROUNDS") or 0)  # 0: the short size of each test
@@ -45,6 +46,42 @@ class Peer(harness.Peer):
         if self.socket not in ready and not self.socket.poll(0):
             raise Gone
         return super().receive()
+
+
+class Wire:
+    """A connection made of bytes in place of a library's socket: it gives every answer that the
+    daemon had handed to the kernel when it ended, and then says that it is gone."""
+
+    def __init__(self, endpoint):
+        self.raw = raw_peer.RawPeer(endpoint, harness.WAIT_S).handshake()
+
+    def send(self, frame):
+        self.raw.send(raw_peer.message(frame))  # hung up: what is read next says so
+
+    def recv(self):
+        parts = self.raw.receive()
+        if parts is None:
+            raise Gone
+        return parts[0]
+
+    def close(self):
+        self.raw.close()
+
+
+class LastWords(harness.Peer):
+    """A peer that reads to the end: no answer of a daemon that was killed is missed."""
+
+    def __init__(self, daemon):
+        self.socket = Wire(daemon.endpoint)
+        self.msgid = 0
+        self.replies, self.notes = {}, []
+
+    def read_to_the_end(self):
+        try:
+            while True:
+                self.take(self.receive())
+        except Gone:
+            return self.replies
 
 
 class Life:

@@ -69,12 +69,14 @@ class RawPeer:
         answered."""
         while True:
             flags = self.take(1)
-            if not flags:
+            wanted = 8 if flags and flags[0] & LONG else 1
+            size = self.take(wanted)
+            if len(size) < wanted:
                 return None
-            is_long = flags[0] & LONG
-            size = self.take(8 if is_long else 1)
-            size = struct.unpack(">Q", size)[0] if is_long else size[0]
+            size = int.from_bytes(size, "big")
             body = self.take(size)
+            if len(body) < size:
+                return None
             if flags[0] & COMMAND and body.startswith(b"\x04PING"):
                 self.send(frame(b"\x04PONG" + body[7:], COMMAND))
                 self.pings += 1
