@@ -101,8 +101,7 @@ bool parcel_send(net *n, trial_bytes peer, trial_bytes payload)
     memcpy(parcel->bytes, payload.data, payload.size);
     (void)atomic_fetch_add(&of->bytes, payload.size);
     if (zmq_msg_init_data(&message, parcel->bytes, payload.size, arrived, of) != 0) {
-        arrived(parcel->bytes, of); /* out of memory */
-        return false;
+        trial_exhausted(); /* the frames before it are on their way */
     }
     if (zmq_msg_send(&message, n->router, ZMQ_DONTWAIT) < 0) {
         (void)zmq_msg_close(&message); /* a valid message: it is let go */

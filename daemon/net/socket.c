@@ -229,19 +229,32 @@ bool net_receive(net *n, net_message *ret_message)
     return true;
 }
 
+/* Send one frame. A message that stays without its later frames would take those of the next one,
+ * which is another peer's, so a machine without memory ends the process. */
+static bool send_frame(void *socket, trial_bytes frame, int flags)
+{
+    if (zmq_send(socket, frame.data, frame.size, flags | ZMQ_DONTWAIT) >= 0) {
+        return true;
+    }
+    if (zmq_errno() == ENOMEM) {
+        trial_exhausted();
+    }
+    return false;
+}
+
 net_sent net_send_now(net *n, trial_bytes peer, bool is_delimited, trial_bytes payload)
 {
-    if (zmq_send(n->router, peer.data, peer.size, ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0) {
+    if (!send_frame(n->router, peer, ZMQ_SNDMORE)) {
         return zmq_errno() == EAGAIN ? NET_FULL : NET_GONE;
     }
     /* The first frame took a place in the peer's pipe, so the rest goes with it. */
-    if (is_delimited && zmq_send(n->router, "", 0, ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0) {
+    if (is_delimited && !send_frame(n->router, (trial_bytes){ 0 }, ZMQ_SNDMORE)) {
         return NET_GONE;
     }
     if (payload.size >= PARCEL_BYTES) {
         return parcel_send(n, peer, payload) ? NET_SENT : NET_GONE;
     }
-    return zmq_send(n->router, payload.data, payload.size, ZMQ_DONTWAIT) < 0 ? NET_GONE : NET_SENT;
+    return send_frame(n->router, payload, 0) ? NET_SENT : NET_GONE;
 }
 
 bool net_has_room(const net *n, trial_bytes peer)
@@ -291,8 +304,8 @@ bool net_has_readers(net *n)
 void net_publish(net *n, trial_text topic, trial_bytes payload)
 {
     /* A full queue drops the event for that reader alone; `position` shows it the gap. */
-    if (zmq_send(n->feed, topic.at, topic.size, ZMQ_SNDMORE | ZMQ_DONTWAIT) >= 0) {
-        (void)zmq_send(n->feed, payload.data, payload.size, ZMQ_DONTWAIT);
+    if (send_frame(n->feed, (trial_bytes){ (const uint8_t *)topic.at, topic.size }, ZMQ_SNDMORE)) {
+        (void)send_frame(n->feed, payload, 0);
     }
 }
 
