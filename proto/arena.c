@@ -1,6 +1,7 @@
 /* arena.c - see arena.h. */
 #include "trial/arena.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,12 +16,15 @@ struct trial_arena_chunk {
     _Alignas(16) uint8_t bytes[];
 };
 
-static _Noreturn void exhausted(void)
+/* Nothing here may ask for memory. The exit status says it as well, so a lost word is no loss. */
+_Noreturn void trial_exhausted(void)
 {
-    static const char words[] = "triald: the machine has no memory left; nothing was half done\n";
+    static const char words[] = ": the machine has no memory left; nothing was half done\n";
+    const char *name = program_invocation_short_name;
 
-    (void)!write(STDERR_FILENO, words, sizeof words - 1); /* the exit status says it as well */
-    _exit(1);
+    (void)!write(STDERR_FILENO, name, strlen(name));
+    (void)!write(STDERR_FILENO, words, sizeof words - 1);
+    _exit(EXIT_FAILURE);
 }
 
 void *trial_memory(size_t size)
@@ -28,7 +32,7 @@ void *trial_memory(size_t size)
     void *memory = calloc(1, size == 0 ? 1 : size);
 
     if (memory == NULL) {
-        exhausted();
+        trial_exhausted();
     }
     return memory;
 }
@@ -38,9 +42,52 @@ void *trial_memory_again(void *old, size_t size)
     void *memory = realloc(old, size == 0 ? 1 : size);
 
     if (memory == NULL) {
-        exhausted();
+        trial_exhausted();
     }
     return memory;
+}
+
+/* Where a stream into memory writes to. */
+struct memory_cookie {
+    char **text;
+    size_t *size;
+    size_t room;
+};
+
+static ssize_t write_to_memory(void *at, const char *bytes, size_t size)
+{
+    struct memory_cookie *cookie = at;
+    size_t wanted = *cookie->size + size + 1; /* with a terminator, for C's sake */
+
+    if (wanted > cookie->room) {
+        cookie->room = wanted * 2;
+        *cookie->text = trial_memory_again(*cookie->text, cookie->room);
+    }
+    memcpy(*cookie->text + *cookie->size, bytes, size);
+    *cookie->size += size;
+    (*cookie->text)[*cookie->size] = '\0';
+    return (ssize_t)size;
+}
+
+static int close_memory(void *at)
+{
+    free(at);
+    return 0;
+}
+
+FILE *trial_memory_stream(char **ret_text, size_t *ret_size)
+{
+    const cookie_io_functions_t functions = { .write = write_to_memory, .close = close_memory };
+    struct memory_cookie *cookie = trial_memory(sizeof *cookie);
+    FILE *stream = fopencookie(cookie, "w", functions);
+
+    if (stream == NULL) {
+        trial_exhausted();
+    }
+    *ret_text = trial_memory(1);
+    *ret_size = 0;
+    *cookie = (struct memory_cookie){ ret_text, ret_size, 1 };
+    return stream;
 }
 
 static void add_chunk(trial_arena *arena, size_t size)
@@ -49,7 +96,7 @@ static void add_chunk(trial_arena *arena, size_t size)
     trial_arena_chunk *chunk = malloc(sizeof *chunk + room);
 
     if (chunk == NULL) {
-        exhausted();
+        trial_exhausted();
     }
     chunk->older = arena->chunks;
     chunk->size = room;

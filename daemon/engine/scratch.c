@@ -5,6 +5,7 @@
 #include "links.h"
 
 #include <stdlib.h>
+#define uthash_fatal(message) trial_exhausted() /* uthash would leave without a word */
 #include <uthash.h>
 
 struct row {

@@ -4,6 +4,8 @@
 
 #include "trial/base.h"
 
+#include <stdio.h>
+
 typedef struct trial_arena_chunk trial_arena_chunk;
 
 /** Zero-initialise ({ 0 }) before the first use. */
@@ -42,8 +44,19 @@ void trial_arena_reset(trial_arena *arena);
 /** Give everything back; the arena may be used again. */
 void trial_arena_done(trial_arena *arena);
 
+/** End the process with a sentence: the machine has no memory left. */
+_Noreturn void trial_exhausted(void);
+
 /** malloc, realloc and calloc that end the process as trial_arena_take() does. */
 void *trial_memory(size_t size);
 void *trial_memory_again(void *old, size_t size);
+
+/**
+ * open_memstream() that ends the process as trial_arena_take() does. The C library's own loses what
+ * it finds no memory for, and says nothing.
+ *
+ * ret_text, ret_size  what was written, up to the last fflush() or fclose(); the caller frees it.
+ */
+FILE *trial_memory_stream(char **ret_text, size_t *ret_size);
 
 #endif
