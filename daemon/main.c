@@ -275,7 +275,7 @@ int main(int argc, char **argv)
     int status;
 
     if (code != TRIAL_OK) {
-        return leave(config_exit_status(code), &err);
+        return leave(is_short_of(err.system_errno) ? EXIT_FAILURE : config_exit_status(code), &err);
     }
     if (config.is_answered) {
         return EXIT_SUCCESS;

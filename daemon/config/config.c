@@ -184,11 +184,16 @@ read_command_line(int argc, char **argv, struct command_line *ret_line, trial_er
     struct flag_table table;
     struct argp argp = { .options = table.options, .parser = on_key, .doc = about };
     unsigned flags = ARGP_NO_ERRS | ARGP_NO_EXIT | ARGP_NO_HELP;
+    error_t failed;
 
     *ret_line = (struct command_line){ .err = err };
     *err = TRIAL_ERROR_NONE;
     fill_flags(&table);
-    if (argp_parse(&argp, argc, argv, flags, NULL, ret_line) != 0) {
+    failed = argp_parse(&argp, argc, argv, flags, NULL, ret_line);
+    if (failed == ENOMEM) {
+        return trial_fail_errno(err, failed, "reading the flags");
+    }
+    if (failed != 0) {
         return err->code != TRIAL_OK ? err->code
                                      : trial_fail(err, TRIAL_MALFORMED, "the flags make no sense");
     }
@@ -273,8 +278,7 @@ static trial_code read_named_file(struct config *config, trial_error *err)
         return TRIAL_OK;
     }
     if (file == NULL) {
-        return trial_fail(
-            err, TRIAL_STORAGE, "opening '%.300s': %s", config->config, strerror(errno));
+        return trial_fail_errno(err, errno, "opening '%.300s'", config->config);
     }
     code = config_read_file(file, config->config, config, err);
     (void)fclose(file); /* it was only read */

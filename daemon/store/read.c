@@ -7,6 +7,7 @@
 #include "store_internal.h"
 
 #include <endian.h>
+#include <errno.h>
 #include <stdlib.h>
 
 #define SNAPSHOT_TRIES 16 /* to find one that no two commits have overtaken yet */
@@ -66,7 +67,11 @@ static trial_code make_read(store *s, store_read **ret_read, trial_error *err)
     int rc;
 
     if (r == NULL) {
-        return trial_fail(err, TRIAL_BUSY, "no memory for another reader");
+        (void)trial_fail(err, TRIAL_BUSY, "no memory for another reader");
+        if (err != NULL) {
+            err->system_errno = ENOMEM; /* at a start it is not another daemon that is meant */
+        }
+        return TRIAL_BUSY;
     }
     rc = begin_txn(s->tables.env, &r->txn);
     if (rc != MDB_SUCCESS) {

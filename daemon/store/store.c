@@ -65,7 +65,7 @@ store_open(const store_settings *settings, store **ret_store, bool *ret_is_new, 
     trial_code code = check_settings(settings, err);
 
     if (s == NULL) {
-        return trial_fail(err, TRIAL_STORAGE, "no memory to open the store");
+        return trial_fail_errno(err, ENOMEM, "opening the store '%s'", settings->path);
     }
     s->settings = *settings;
     s->directory_fd = -1;

@@ -21,7 +21,8 @@ BEFORE = {"trial_panic": "a mistake of our own at %s: ", "damaged": "'%s/BACKUP'
           "misfit": "position %llu ",
           "no_record": "a record of the log is damaged: ",
           "bad_at": "position %llu of the backup, in '%s': "}
-MORE = ("%llu log lines were dropped before this",  # log.c, which cannot call itself
+MORE = ("the machine has no memory left; nothing was half done",  # arena.c, which asks for none
+        "%llu log lines were dropped before this",  # log.c, which cannot call itself
         "a page of '%s/lmdb/data.mdb' is damaged or cannot be read, and led LMDB astray",  # main.c
         "in the journal: %s", "%s ended the process that read it (%s)")  # reasons of a verification
 MACROS = {"BACKUP_MANIFEST": "BACKUP", "STORE_MARKER": "STORE", "STORE_DAEMON": "daemon"}
