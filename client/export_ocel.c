@@ -104,7 +104,9 @@ static void add_object(export_run *run, trial_text id)
     }
     node = trial_arena_take(run->arena, sizeof *node);
     *node = trial_arena_text(run->arena, id);
-    TRIAL_ASSERT(tsearch(node, &ocel->objects, compare_ids) != NULL);
+    if (tsearch(node, &ocel->objects, compare_ids) == NULL) {
+        trial_exhausted();
+    }
     push_name(run->arena, &ocel->object_ids, *node);
     add_name(run->arena, &ocel->object_types, object_type(*node));
 }

@@ -173,7 +173,9 @@ static uint32_t trace_of(export_run *run, trial_text subject)
     trace = trial_arena_take(run->arena, sizeof *trace);
     trace->subject = trial_arena_text(run->arena, subject);
     trace->number = xes->trace_count;
-    TRIAL_ASSERT(tsearch(trace, &xes->traces, compare_traces) != NULL);
+    if (tsearch(trace, &xes->traces, compare_traces) == NULL) {
+        trial_exhausted();
+    }
     if (xes->trace_count == xes->trace_room) {
         xes->trace_room = xes->trace_room == 0 ? 64 : xes->trace_room * 2;
         xes->subjects = trial_memory_again(xes->subjects, xes->trace_room * sizeof *xes->subjects);
@@ -203,9 +205,8 @@ static void keep_event(export_run *run, const trial_value *event)
     trial_arena scratch = { 0 };
     char *text = NULL;
     size_t size = 0;
-    FILE *memory = open_memstream(&text, &size);
+    FILE *memory = trial_memory_stream(&text, &size);
 
-    TRIAL_ASSERT(memory != NULL);
     put_event(memory, &scratch, event);
     TRIAL_ASSERT(fclose(memory) == 0);
     if (xes->piece_count == xes->piece_room) {

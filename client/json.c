@@ -231,9 +231,11 @@ static json_t *load(trial_text text, json_error_t *error)
 trial_code json_read(trial_text text, trial_arena *arena, trial_value **ret_value, trial_error *err)
 {
     json_error_t error;
-    json_t *root = load(text, &error);
+    json_t *root;
     trial_code code;
 
+    json_set_alloc_funcs(trial_memory, free); /* jansson without memory takes JSON for none */
+    root = load(text, &error);
     if (root == NULL) {
         return fail_reading(&error, err);
     }
@@ -377,10 +379,9 @@ trial_text json_text(trial_arena *arena, const trial_value *value)
 {
     char *data = NULL;
     size_t size = 0;
-    FILE *memory = open_memstream(&data, &size);
+    FILE *memory = trial_memory_stream(&data, &size);
     trial_text text;
 
-    TRIAL_ASSERT(memory != NULL);
     json_write(memory, value);
     TRIAL_ASSERT(fclose(memory) == 0);
     text = trial_arena_text(arena, (trial_text){ data, (uint32_t)size });
