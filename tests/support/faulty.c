@@ -1,24 +1,23 @@
 /* faulty.c - a library to preload: the nth call of a kind fails, as the environment says, in a
  * program that knows nothing of it.
  *
- *   FAULTY_CALL   write meta sync fsync truncate allocate open map rename read memory
- *   FAULTY_NTH    which of those calls, from 1; without it none fails
- *   FAULTY_COUNT  how many from there on (1)
- *   FAULTY_ERRNO  what errno says (5, EIO)
- *   FAULTY_HOW    fail: nothing is done; done: it is done, then fails; torn: half of it is
- *                 written, then fails; short: half of it is written, and that is the answer;
- *                 kill: nothing is done, the process is killed
- *   FAULTY_UNDER  only files below this path; without it any file
- *   FAULTY_MATCH  only files whose path ends so
- *   FAULTY_ARM    calls count from the moment this file exists; without it from the start
- *   FAULTY_TOLD   a file that takes one line, once the nth call was reached
- *   FAULTY_MAGIC  what fstatfs() says the file system is
- *   FAULTY_CLOCK  a file of 8 bytes: seconds the clock of the day is off by, read on each call
+ *   FAULTY_CALL   write meta sync fsync truncate allocate open map rename read memory thread; or
+ * several FAULTY_NTH    which of those calls, from 1; without it none fails FAULTY_COUNT  how many
+ * from there on (1) FAULTY_ERRNO  what errno says (5, EIO) FAULTY_HOW    fail: nothing is done;
+ * done: it is done, then fails; torn: half of it is written, then fails; short: half of it is
+ * written, and that is the answer; kill: nothing is done, the process is killed; pass: it is done,
+ * and only told FAULTY_UNDER  only files below this path; without it any file FAULTY_MATCH  only
+ * files whose path ends so FAULTY_ARM    calls count from the moment this file exists; without it
+ * from the start FAULTY_TOLD   a file that takes one line, once the nth call was reached; of
+ * `memory` it names the library or program that asked FAULTY_MAGIC  what fstatfs() says the file
+ * system is FAULTY_CLOCK  a file of 8 bytes: seconds the clock of the day is off by, read on each
+ * call
  *
  * A write to a descriptor opened O_DSYNC is `meta`: LMDB writes its meta pages so. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -56,6 +55,9 @@ static struct {
     long magic;
     const int64_t *clock_off;
 } plan;
+
+/* Who asks this thread for memory: a place in the program or a library. */
+static _Thread_local const void *asked_by __attribute__((tls_model("initial-exec")));
 
 static int number_of(const char *name, int otherwise)
 {
@@ -125,10 +127,28 @@ static void tell(void)
     if (plan.told != NULL) {
         int fd = (int)syscall(
             SYS_openat, AT_FDCWD, plan.told, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+        Dl_info asked;
 
+        if (asked_by != NULL && dladdr(asked_by, &asked) != 0 && asked.dli_fname != NULL) {
+            (void)!write(fd, asked.dli_fname, strlen(asked.dli_fname));
+            (void)!write(fd, " ", 1);
+        }
         (void)!write(fd, "reached\n", 8);
         (void)syscall(SYS_close, fd);
     }
+}
+
+/* Is the call one of the words? */
+static bool names(const char *words, const char *call)
+{
+    size_t size = strlen(call);
+
+    for (const char *at = strstr(words, call); at != NULL; at = strstr(at + 1, call)) {
+        if ((at == words || at[-1] == ' ') && (at[size] == ' ' || at[size] == '\0')) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool counts(const char *call)
@@ -138,7 +158,7 @@ static bool counts(const char *call)
 
     read_plan();
     is_meant = atomic_load(&plan.is_ready) == 2 && plan.nth > 0 && plan.call != NULL &&
-               strcmp(plan.call, call) == 0 && is_armed();
+               names(plan.call, call) && is_armed();
     errno = saved;
     return is_meant;
 }
@@ -157,7 +177,7 @@ static bool is_hit(void)
         }
         errno = saved;
     }
-    return call >= plan.nth && call - plan.nth < plan.count;
+    return call >= plan.nth && call - plan.nth < plan.count && !how_is("pass");
 }
 
 static bool path_counts(const char *path)
@@ -373,6 +393,16 @@ ssize_t pread(int fd, void *ret_bytes, size_t size, off_t offset)
     return how_is("short") ? REAL(pread)(fd, ret_bytes, size / 2, offset) : say_failed();
 }
 
+int pthread_create(pthread_t *ret_thread,
+                   const pthread_attr_t *attributes,
+                   void *(*run)(void *),
+                   void *context)
+{
+    return counts("thread") && is_hit()
+               ? EAGAIN
+               : REAL(pthread_create)(ret_thread, attributes, run, context);
+}
+
 int fstatfs(int fd, struct statfs *ret_facts)
 {
     int status = REAL(fstatfs)(fd, ret_facts);
@@ -425,8 +455,9 @@ void *__libc_calloc(size_t count, size_t size);
 void *__libc_realloc(void *old, size_t size);
 void *__libc_memalign(size_t alignment, size_t size);
 
-static bool memory_fails(void)
+static bool memory_fails(const void *caller)
 {
+    asked_by = caller;
     if (!counts("memory") || !is_hit()) {
         return false;
     }
@@ -436,27 +467,27 @@ static bool memory_fails(void)
 
 void *malloc(size_t size)
 {
-    return memory_fails() ? NULL : __libc_malloc(size);
+    return memory_fails(__builtin_return_address(0)) ? NULL : __libc_malloc(size);
 }
 
 void *calloc(size_t count, size_t size)
 {
-    return memory_fails() ? NULL : __libc_calloc(count, size);
+    return memory_fails(__builtin_return_address(0)) ? NULL : __libc_calloc(count, size);
 }
 
 void *realloc(void *old, size_t size)
 {
-    return memory_fails() ? NULL : __libc_realloc(old, size);
+    return memory_fails(__builtin_return_address(0)) ? NULL : __libc_realloc(old, size);
 }
 
 void *aligned_alloc(size_t alignment, size_t size)
 {
-    return memory_fails() ? NULL : __libc_memalign(alignment, size);
+    return memory_fails(__builtin_return_address(0)) ? NULL : __libc_memalign(alignment, size);
 }
 
 int posix_memalign(void **ret_at, size_t alignment, size_t size)
 {
-    void *at = memory_fails() ? NULL : __libc_memalign(alignment, size);
+    void *at = memory_fails(__builtin_return_address(0)) ? NULL : __libc_memalign(alignment, size);
 
     if (at == NULL) {
         return ENOMEM;
