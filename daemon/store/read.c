@@ -17,6 +17,9 @@ static int cursor_get(MDB_cursor *cursor, MDB_val *key, MDB_val *value, MDB_curs
 {
     int rc;
 
+    if (value != NULL) {
+        *value = (MDB_val){ 0 }; /* on a page whose kind is damaged it sets none */
+    }
     fault_enter();
     rc = mdb_cursor_get(cursor, key, value, how);
     fault_leave();
