@@ -204,7 +204,7 @@ static int open_rest(loop *l, trial_error *err)
         return leave(EXIT_FAILURE, err);
     }
     if (rebuilding_start(l, err) != TRIAL_OK) {
-        return leave(EXIT_STORE_FAILED, err);
+        return leave(is_short_of(err->system_errno) ? EXIT_FAILURE : EXIT_STORE_FAILED, err);
     }
     return EXIT_SUCCESS;
 }
