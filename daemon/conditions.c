@@ -171,22 +171,22 @@ void conditions_put(loop *l)
     for (condition_id id = 0; id < CONDITION_COUNT; id++) {
         count += l->conditions[id].is_on ? 1 : 0;
     }
-    pack_put_list(&l->turn->out, count);
+    pack_put_list(&l->out, count);
     for (condition_id id = 0; id < CONDITION_COUNT; id++) {
         const condition *c = &l->conditions[id];
 
         if (c->is_on) {
-            pack_put_map(&l->turn->out, 5);
-            pack_put_word(&l->turn->out, "advice");
-            pack_put_word(&l->turn->out, rows[id].advice);
-            pack_put_word(&l->turn->out, "detail");
-            pack_put_message(&l->turn->out, c->detail);
-            pack_put_word(&l->turn->out, "name");
-            pack_put_word(&l->turn->out, rows[id].name);
-            pack_put_word(&l->turn->out, "seconds");
-            pack_put_unsigned(&l->turn->out, (now_ms - c->since_ms) / 1000);
-            pack_put_word(&l->turn->out, "what");
-            pack_put_word(&l->turn->out, rows[id].what);
+            pack_put_map(&l->out, 5);
+            pack_put_word(&l->out, "advice");
+            pack_put_word(&l->out, rows[id].advice);
+            pack_put_word(&l->out, "detail");
+            pack_put_message(&l->out, c->detail);
+            pack_put_word(&l->out, "name");
+            pack_put_word(&l->out, rows[id].name);
+            pack_put_word(&l->out, "seconds");
+            pack_put_unsigned(&l->out, (now_ms - c->since_ms) / 1000);
+            pack_put_word(&l->out, "what");
+            pack_put_word(&l->out, rows[id].what);
         }
     }
 }

@@ -21,12 +21,12 @@ static trial_code fail(loop *l, trial_code code, const trial_error *err)
     return code;
 }
 
-static void send_replies(loop *l, turn *t)
+static void send_replies(loop *l)
 {
-    trial_bytes out = pack_written(&t->out);
+    trial_bytes out = pack_written(&l->out);
 
-    for (uint32_t i = 0; i < t->reply_count; i++) {
-        const reply *r = &t->replies[i];
+    for (uint32_t i = 0; i < l->reply_count; i++) {
+        const reply *r = &l->replies[i];
 
         /* A peer that is gone resends and is answered as a repeat. */
         (void)net_send(l->net,
@@ -35,8 +35,8 @@ static void send_replies(loop *l, turn *t)
                        (trial_bytes){ out.data + r->begin, r->size },
                        true);
     }
-    t->reply_count = 0;
-    pack_writer_reset(&t->out);
+    l->reply_count = 0;
+    pack_writer_reset(&l->out);
 }
 
 /* Publish a turn's events: frame 0 the topic, frame 1 a notification of one event. */
@@ -66,19 +66,20 @@ static void publish(loop *l, const engine_added *added, uint32_t count)
     pack_writer_done(&frame);
 }
 
-static trial_code fail_flush(loop *l, trial_error *err)
+/* Put the turn on disk, then answer, then publish: in that order and no other. */
+static trial_code finish_turn(loop *l)
 {
-    (void)trial_fail_while(err, "putting a turn on disk; nothing of it was acknowledged");
-    return fail(l, TRIAL_STORAGE, err);
-}
-
-/* A turn is on disk: answer, then publish. The engine's turn is the same one. */
-static void finish_turn(loop *l, turn *t)
-{
+    trial_error err = TRIAL_ERROR_NONE;
     const engine_added *added;
     uint32_t count;
+    trial_code code = engine_turn_flush(l->engine, &err);
 
-    send_replies(l, t);
+    if (code != TRIAL_OK) {
+        (void)trial_fail_while(&err, "putting a turn on disk; nothing of it was acknowledged");
+        return fail(l, TRIAL_STORAGE, &err);
+    }
+    requests_answer_questions(l);
+    send_replies(l);
     added = engine_turn_added(l->engine, &count);
     if (count > 0) {
         l->appended_ms = host_monotonic_ms();
@@ -88,121 +89,35 @@ static void finish_turn(loop *l, turn *t)
         subscribers_add(l->subscribers, added, count);
     }
     engine_turn_done(l->engine);
-}
-
-/* Wait for the turn that is on its way to the disk, if there is one, and finish it. */
-static trial_code finish_handed(loop *l)
-{
-    trial_error err = TRIAL_ERROR_NONE;
-    turn *handed = l->handed;
-
-    if (handed == NULL) {
-        return TRIAL_OK;
-    }
-    if (engine_turn_await(l->engine, &err) != TRIAL_OK) {
-        return fail_flush(l, &err);
-    }
-    l->handed = NULL;
-    engine_turn_other(l->engine);
-    finish_turn(l, handed);
-    engine_turn_other(l->engine);
     return TRIAL_OK;
 }
 
-/* Put the turn on disk, then answer, then publish: in that order and no other. */
-static trial_code flush_turn(loop *l)
-{
-    trial_error err = TRIAL_ERROR_NONE;
-
-    if (engine_turn_flush(l->engine, &err) != TRIAL_OK) {
-        return fail_flush(l, &err);
-    }
-    requests_answer_questions(l);
-    finish_turn(l, l->turn);
-    return TRIAL_OK;
-}
-
-/* More is waiting: let the turn go to the disk while the next one is gathered. */
-static trial_code hand_turn_over(loop *l)
-{
-    trial_error err = TRIAL_ERROR_NONE;
-
-    if (engine_turn_hand_over(l->engine, &err) != TRIAL_OK) {
-        return fail_flush(l, &err);
-    }
-    l->handed = l->turn;
-    l->turn = l->turn == &l->turns[0] ? &l->turns[1] : &l->turns[0];
-    return TRIAL_OK;
-}
-
-/* What has arrived, up to the bounds of what shares one flush. */
-typedef struct gathered {
-    uint64_t bytes;
-    uint32_t count;
-    bool is_full; /* there may be more */
-} gathered;
-
-static trial_code gather(loop *l, uint32_t count_max, gathered *g)
-{
-    net_message message;
-    trial_code code = TRIAL_OK;
-
-    engine_turn_begin(l->engine, (int64_t)host_now_ns());
-    while (code == TRIAL_OK && g->count < count_max && g->bytes < l->config->turn_bytes) {
-        if (!net_receive(l->net, &message)) {
-            return TRIAL_OK;
-        }
-        g->bytes += message.payload.size;
-        g->count++;
-        code = requests_take(l, &message);
-    }
-    g->is_full = true;
-    return code;
-}
-
-/* May the next turn be gathered while this one is flushed? LMDB can be brought level only between
- * turns, and what asks about the daemon is answered between them too. */
-static bool may_hand_over(const loop *l, uint32_t taken)
-{
-    return taken < l->config->turn_requests && l->turn->question_count == 0 && l->waiting == NULL &&
-           !store_commit_is_due(l->store);
-}
-
-/* Gather and decide what has arrived, up to the bounds of a turn. While there is more than one
- * flush should carry, a part goes to the disk as the next one is decided. */
+/* Gather what has arrived, up to the bounds of a turn, and decide it. */
 static trial_code run_turn(loop *l)
 {
-    uint32_t taken = 0;
-    uint32_t part = TRIAL_FLUSH_REQUESTS;
-    bool has_more = true;
+    net_message message;
+    uint64_t bytes = 0;
+    uint32_t count = 0;
     trial_code code = TRIAL_OK;
 
     l->has_read = false;
-    while (code == TRIAL_OK && has_more) {
-        uint32_t left = l->config->turn_requests - taken;
-        gathered g = { 0 };
-
-        code = gather(l, left < part ? left : part, &g);
-        taken += g.count;
-        part *=
-            2; /* where many wait, each answer wakes one of few who have had theirs: fewer turns */
-        if (code == TRIAL_OK) {
-            code = finish_handed(l);
-        }
-        has_more = g.is_full && may_hand_over(l, taken);
-        if (code == TRIAL_OK && has_more) {
-            code = hand_turn_over(l);
-        } else if (code == TRIAL_OK && g.count > 0) {
-            code = flush_turn(l);
-        }
+    engine_turn_begin(l->engine, (int64_t)host_now_ns());
+    while (code == TRIAL_OK && count < l->config->turn_requests && bytes < l->config->turn_bytes &&
+           net_receive(l->net, &message)) {
+        bytes += message.payload.size;
+        count++;
+        code = requests_take(l, &message);
     }
-    l->has_served = taken > 0;
-    if (taken > 1) {
+    l->has_served = count > 0;
+    if (count > 1) {
         l->singles = 0;
     } else {
-        l->singles += taken;
+        l->singles += count;
     }
-    return code;
+    if (code != TRIAL_OK) {
+        return code;
+    }
+    return count == 0 ? TRIAL_OK : finish_turn(l);
 }
 
 static bool is_level(const loop *l)
@@ -348,7 +263,7 @@ static void wait_for_work(loop *l, net_watch *watches)
 {
     uint64_t until_ns = host_monotonic_ns() + (uint64_t)l->config->spin_us * 1000u;
 
-    while (l->singles >= SINGLES_MIN && l->has_served && host_monotonic_ns() < until_ns) {
+    while (l->has_served && l->singles >= SINGLES_MIN && host_monotonic_ns() < until_ns) {
         if (net_wait(l->net, watches, WATCH_COUNT, 0)) {
             return;
         }

@@ -12,7 +12,7 @@
  * read costs so much memory and no more, and one that does never finds its queue empty. */
 #define LOOP_PEER_ANSWERS 4u
 
-/** One answer of a turn; its frame lies in turn.out. */
+/** One answer of a turn; its frame lies in loop.out. */
 typedef struct reply {
     uint8_t peer[NET_PEER_BYTES_MAX];
     size_t peer_size;
@@ -47,15 +47,6 @@ typedef struct condition {
     char detail[CONDITION_DETAIL_BYTES];
 } condition;
 
-/** What is to be said once a turn is on disk. */
-typedef struct turn {
-    reply *replies; /* turn_requests of them */
-    uint32_t reply_count;
-    question *questions; /* turn_requests of them */
-    uint32_t question_count;
-    pack_writer out; /* the frames of the replies, one behind the other */
-} turn;
-
 typedef struct loop {
     const struct config *config;
     store *store;
@@ -68,9 +59,11 @@ typedef struct loop {
     uint64_t started_ms;
     trial_instant started; /* for people, and to tell one run of the daemon from the next */
     /* the turn */
-    turn turns[2];
-    turn *turn;        /* that is being gathered and decided */
-    turn *handed;      /* on its way to the disk meanwhile; NULL: none */
+    reply *replies; /* turn_requests of them */
+    uint32_t reply_count;
+    question *questions; /* turn_requests of them */
+    uint32_t question_count;
+    pack_writer out;
     trial_arena arena; /* of one request */
     bool has_served;   /* the last turn had a request */
     uint64_t singles;  /* turns of one request since the last one of more */
@@ -110,7 +103,7 @@ TRIAL_MUST_USE trial_code loop_run(loop *l);
  */
 TRIAL_MUST_USE trial_code requests_take(loop *l, const net_message *message);
 
-/** Answer what asked about the daemon itself, now that loop.turn is on disk. (requests.c) */
+/** Answer what asked about the daemon itself, now that the turn is on disk. (requests.c) */
 void requests_answer_questions(loop *l);
 
 /** Rebuild what is of an older version, and clear what an earlier rebuild left. (rebuilding.c) */

@@ -192,13 +192,8 @@ static int open_rest(loop *l, trial_error *err)
     l->limits = (proto_frame_limits){ .request_bytes = (uint32_t)config->request_bytes,
                                       .request_events = config->request_events,
                                       .event_depth = config->event_depth };
-    for (int i = 0; i < 2; i++) {
-        turn *t = &l->turns[i];
-
-        t->replies = trial_memory(config->turn_requests * sizeof *t->replies);
-        t->questions = trial_memory(config->turn_requests * sizeof *t->questions);
-    }
-    l->turn = &l->turns[0];
+    l->replies = trial_memory(config->turn_requests * sizeof *l->replies);
+    l->questions = trial_memory(config->turn_requests * sizeof *l->questions);
     l->subscribers = subscribers_new((uint32_t)config->request_bytes, send_to_subscriber, l);
     if (readers_start(l->store, &settings, config->readers, &l->readers, err) != TRIAL_OK) {
         return leave(EXIT_FAILURE, err);
@@ -242,12 +237,10 @@ static void close_all(loop *l)
     net_close(l->net);
     engine_close(l->engine);
     store_close(l->store);
+    pack_writer_done(&l->out);
     trial_arena_done(&l->arena);
-    for (int i = 0; i < 2; i++) {
-        pack_writer_done(&l->turns[i].out);
-        free(l->turns[i].replies);
-        free(l->turns[i].questions);
-    }
+    free(l->replies);
+    free(l->questions);
 }
 
 static int serve(loop *l)

@@ -19,22 +19,21 @@ static handler *const handlers[TRIAL_METHOD_COUNT] = {
 #include "trial/requests.def"
 };
 
-/* Begin an answer of this turn; whatever is written to l->turn->out until end_reply() is its frame.
- */
+/* Begin an answer of this turn; whatever is written to l->out until end_reply() is its frame. */
 static reply *begin_reply(loop *l, trial_bytes peer, bool is_delimited)
 {
-    reply *r = &l->turn->replies[l->turn->reply_count++];
+    reply *r = &l->replies[l->reply_count++];
 
     r->peer_size = peer.size;
     memcpy(r->peer, peer.data, peer.size);
     r->is_delimited = is_delimited;
-    r->begin = l->turn->out.size;
+    r->begin = l->out.size;
     return r;
 }
 
 static void end_reply(loop *l, reply *r)
 {
-    r->size = l->turn->out.size - r->begin;
+    r->size = l->out.size - r->begin;
 }
 
 static void
@@ -42,14 +41,14 @@ answer_error(loop *l, const net_message *message, uint32_t msgid, const trial_er
 {
     reply *r = begin_reply(l, message->peer, message->is_delimited);
 
-    proto_put_error(&l->turn->out, msgid, err);
+    proto_put_error(&l->out, msgid, err);
     end_reply(l, r);
 }
 
 /* Ask again when the turn is on disk. */
 static trial_code ask_later(loop *l, const net_message *message, const trial_request *request)
 {
-    question *q = &l->turn->questions[l->turn->question_count++];
+    question *q = &l->questions[l->question_count++];
 
     q->peer_size = message->peer.size;
     memcpy(q->peer, message->peer.data, message->peer.size);
@@ -96,7 +95,7 @@ static trial_code on_append(loop *l,
 {
     reply *r = begin_reply(l, message->peer, message->is_delimited);
     trial_code code =
-        engine_append(l->engine, request->msgid, &request->as.append, &l->turn->out, &l->failure);
+        engine_append(l->engine, request->msgid, &request->as.append, &l->out, &l->failure);
 
     (void)frame;
     end_reply(l, r);
@@ -160,9 +159,8 @@ static bool read_at_once(loop *l, const net_message *message, const trial_reques
         return false;
     }
     r = begin_reply(l, message->peer, message->is_delimited);
-    if (!answers_read_at_once(
-            l->store, &l->known, request->msgid, &request->as.read, &l->turn->out)) {
-        l->turn->reply_count--;
+    if (!answers_read_at_once(l->store, &l->known, request->msgid, &request->as.read, &l->out)) {
+        l->reply_count--;
         return false;
     }
     end_reply(l, r);
@@ -253,10 +251,10 @@ static trial_code on_subscribe(loop *l,
         return TRIAL_OK;
     }
     r = begin_reply(l, message->peer, message->is_delimited);
-    proto_put_result(&l->turn->out, request->msgid);
-    pack_put_map(&l->turn->out, 1);
-    pack_put_word(&l->turn->out, "subscription");
-    pack_put_unsigned(&l->turn->out, id);
+    proto_put_result(&l->out, request->msgid);
+    pack_put_map(&l->out, 1);
+    pack_put_word(&l->out, "subscription");
+    pack_put_unsigned(&l->out, id);
     end_reply(l, r);
     return TRIAL_OK;
 }
@@ -315,29 +313,29 @@ static void put_store_facts(loop *l)
     if (store_look(l->store, &facts, &err) != TRIAL_OK) {
         host_log(HOST_WARNING, "looking at the store: %s", err.text);
     }
-    pack_put_map(&l->turn->out, 2);
-    pack_put_word(&l->turn->out, "journal");
-    pack_put_map(&l->turn->out, 3);
-    pack_put_word(&l->turn->out, "bytes");
-    pack_put_unsigned(&l->turn->out, facts.journal_bytes);
-    pack_put_word(&l->turn->out, "position");
-    pack_put_unsigned(&l->turn->out, store_flushed(l->store));
-    pack_put_word(&l->turn->out, "used");
-    pack_put_unsigned(&l->turn->out, facts.journal_used_bytes);
-    pack_put_word(&l->turn->out, "lmdb");
-    pack_put_map(&l->turn->out, 6);
-    pack_put_word(&l->turn->out, "bytes");
-    pack_put_unsigned(&l->turn->out, facts.lmdb_bytes);
-    pack_put_word(&l->turn->out, "free");
-    pack_put_unsigned(&l->turn->out, facts.free_bytes);
-    pack_put_word(&l->turn->out, "oldest_ms");
-    pack_put_unsigned(&l->turn->out, facts.oldest_read_ms);
-    pack_put_word(&l->turn->out, "position");
-    pack_put_unsigned(&l->turn->out, store_committed(l->store));
-    pack_put_word(&l->turn->out, "readers");
-    pack_put_unsigned(&l->turn->out, facts.readers);
-    pack_put_word(&l->turn->out, "refusing");
-    pack_put_truth(&l->turn->out, l->is_refusing || facts.is_refusing);
+    pack_put_map(&l->out, 2);
+    pack_put_word(&l->out, "journal");
+    pack_put_map(&l->out, 3);
+    pack_put_word(&l->out, "bytes");
+    pack_put_unsigned(&l->out, facts.journal_bytes);
+    pack_put_word(&l->out, "position");
+    pack_put_unsigned(&l->out, store_flushed(l->store));
+    pack_put_word(&l->out, "used");
+    pack_put_unsigned(&l->out, facts.journal_used_bytes);
+    pack_put_word(&l->out, "lmdb");
+    pack_put_map(&l->out, 6);
+    pack_put_word(&l->out, "bytes");
+    pack_put_unsigned(&l->out, facts.lmdb_bytes);
+    pack_put_word(&l->out, "free");
+    pack_put_unsigned(&l->out, facts.free_bytes);
+    pack_put_word(&l->out, "oldest_ms");
+    pack_put_unsigned(&l->out, facts.oldest_read_ms);
+    pack_put_word(&l->out, "position");
+    pack_put_unsigned(&l->out, store_committed(l->store));
+    pack_put_word(&l->out, "readers");
+    pack_put_unsigned(&l->out, facts.readers);
+    pack_put_word(&l->out, "refusing");
+    pack_put_truth(&l->out, l->is_refusing || facts.is_refusing);
 }
 
 static void put_work(loop *l)
@@ -347,23 +345,23 @@ static void put_work(loop *l)
     uint64_t total;
 
     readers_progress(l->readers, &kind, &done, &total);
-    pack_put_map(&l->turn->out, 2);
-    pack_put_word(&l->turn->out, "done");
-    pack_put_unsigned(&l->turn->out, done);
-    pack_put_word(&l->turn->out, "total");
-    pack_put_unsigned(&l->turn->out, total);
+    pack_put_map(&l->out, 2);
+    pack_put_word(&l->out, "done");
+    pack_put_unsigned(&l->out, done);
+    pack_put_word(&l->out, "total");
+    pack_put_unsigned(&l->out, total);
 }
 
 /* What went missing for want of room since the start. */
 static void put_dropped(loop *l)
 {
-    pack_put_map(&l->turn->out, 3);
-    pack_put_word(&l->turn->out, "answers");
-    pack_put_unsigned(&l->turn->out, net_dropped(l->net));
-    pack_put_word(&l->turn->out, "connections");
-    pack_put_unsigned(&l->turn->out, net_turned_away(l->net));
-    pack_put_word(&l->turn->out, "lines");
-    pack_put_unsigned(&l->turn->out, host_log_dropped());
+    pack_put_map(&l->out, 3);
+    pack_put_word(&l->out, "answers");
+    pack_put_unsigned(&l->out, net_dropped(l->net));
+    pack_put_word(&l->out, "connections");
+    pack_put_unsigned(&l->out, net_turned_away(l->net));
+    pack_put_word(&l->out, "lines");
+    pack_put_unsigned(&l->out, host_log_dropped());
 }
 
 static void answer_status(loop *l, uint32_t msgid)
@@ -375,55 +373,55 @@ static void answer_status(loop *l, uint32_t msgid)
     trial_instant_write_us(l->started, started);
     engine_root(l->engine, root);
     proto_hash_write(root, hex);
-    proto_put_result(&l->turn->out, msgid);
+    proto_put_result(&l->out, msgid);
     conditions_look(l, host_monotonic_ms());
-    pack_put_map(&l->turn->out, 13);
-    pack_put_word(&l->turn->out, "conditions");
+    pack_put_map(&l->out, 13);
+    pack_put_word(&l->out, "conditions");
     conditions_put(l);
-    pack_put_word(&l->turn->out, "dropped");
+    pack_put_word(&l->out, "dropped");
     put_dropped(l);
-    pack_put_word(&l->turn->out, "head");
-    pack_put_unsigned(&l->turn->out, store_flushed(l->store));
-    pack_put_word(&l->turn->out, "log");
-    pack_put_word(&l->turn->out, store_name(l->store));
-    pack_put_word(&l->turn->out, "peers");
-    pack_put_unsigned(&l->turn->out, net_peers(l->net));
-    pack_put_word(&l->turn->out, "root");
-    pack_put_word(&l->turn->out, hex);
-    pack_put_word(&l->turn->out, "started");
-    pack_put_word(&l->turn->out, started);
-    pack_put_word(&l->turn->out, "stores");
+    pack_put_word(&l->out, "head");
+    pack_put_unsigned(&l->out, store_flushed(l->store));
+    pack_put_word(&l->out, "log");
+    pack_put_word(&l->out, store_name(l->store));
+    pack_put_word(&l->out, "peers");
+    pack_put_unsigned(&l->out, net_peers(l->net));
+    pack_put_word(&l->out, "root");
+    pack_put_word(&l->out, hex);
+    pack_put_word(&l->out, "started");
+    pack_put_word(&l->out, started);
+    pack_put_word(&l->out, "stores");
     put_store_facts(l);
-    pack_put_word(&l->turn->out, "subscriptions");
-    pack_put_unsigned(&l->turn->out, subscribers_count(l->subscribers));
-    pack_put_word(&l->turn->out, "uptime");
-    pack_put_unsigned(&l->turn->out, (host_monotonic_ms() - l->started_ms) / 1000);
-    pack_put_word(&l->turn->out, "version");
-    pack_put_word(&l->turn->out, TRIALD_VERSION);
-    pack_put_word(&l->turn->out, "views");
-    rebuilding_put_views(&l->turn->out, VIEWS_COUNT, store_flushed(l->store));
-    pack_put_word(&l->turn->out, "work");
+    pack_put_word(&l->out, "subscriptions");
+    pack_put_unsigned(&l->out, subscribers_count(l->subscribers));
+    pack_put_word(&l->out, "uptime");
+    pack_put_unsigned(&l->out, (host_monotonic_ms() - l->started_ms) / 1000);
+    pack_put_word(&l->out, "version");
+    pack_put_word(&l->out, TRIALD_VERSION);
+    pack_put_word(&l->out, "views");
+    rebuilding_put_views(&l->out, VIEWS_COUNT, store_flushed(l->store));
+    pack_put_word(&l->out, "work");
     put_work(l);
 }
 
 static void answer_hello(loop *l, uint32_t msgid)
 {
-    proto_put_result(&l->turn->out, msgid);
-    pack_put_map(&l->turn->out, 4);
-    pack_put_word(&l->turn->out, "head");
-    pack_put_unsigned(&l->turn->out, store_flushed(l->store));
-    pack_put_word(&l->turn->out, "log");
-    pack_put_word(&l->turn->out, store_name(l->store));
-    pack_put_word(&l->turn->out, "protocol");
-    pack_put_unsigned(&l->turn->out, TRIAL_PROTOCOL_VERSION);
-    pack_put_word(&l->turn->out, "server");
-    pack_put_word(&l->turn->out, "triald " TRIALD_VERSION);
+    proto_put_result(&l->out, msgid);
+    pack_put_map(&l->out, 4);
+    pack_put_word(&l->out, "head");
+    pack_put_unsigned(&l->out, store_flushed(l->store));
+    pack_put_word(&l->out, "log");
+    pack_put_word(&l->out, store_name(l->store));
+    pack_put_word(&l->out, "protocol");
+    pack_put_unsigned(&l->out, TRIAL_PROTOCOL_VERSION);
+    pack_put_word(&l->out, "server");
+    pack_put_word(&l->out, "triald " TRIALD_VERSION);
 }
 
 void requests_answer_questions(loop *l)
 {
-    for (uint32_t i = 0; i < l->turn->question_count; i++) {
-        const question *q = &l->turn->questions[i];
+    for (uint32_t i = 0; i < l->question_count; i++) {
+        const question *q = &l->questions[i];
         reply *r = begin_reply(l, (trial_bytes){ q->peer, q->peer_size }, q->is_delimited);
 
         if (q->method == TRIAL_METHOD_STATUS) {
@@ -433,7 +431,7 @@ void requests_answer_questions(loop *l)
         }
         end_reply(l, r);
     }
-    l->turn->question_count = 0;
+    l->question_count = 0;
 }
 
 /* What a verification found concerns more than who asked for it. */

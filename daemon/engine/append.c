@@ -365,7 +365,7 @@ static trial_code add_event(engine *e, intake *in, uint32_t index, trial_error *
     if (code != TRIAL_OK) {
         return code;
     }
-    proto_record_write(&event->arrival, head.last, take_salt(e), &e->turn->arena, &event->record);
+    proto_record_write(&event->arrival, head.last, take_salt(e), &e->turn, &event->record);
     code = proto_record_read(event->record, &record, err);
     if (code != TRIAL_OK) {
         return code;
@@ -460,8 +460,6 @@ static void put_result(uint32_t msgid, const intake *in, pack_writer *answer)
 /* What was accepted grows the tree, and is handed to whoever publishes the turn. */
 static void note_added(engine *e, const intake *in)
 {
-    engine_turn *turn = e->turn;
-
     for (uint32_t i = 0; i < in->count; i++) {
         engine_added *added;
         trial_error impossible = TRIAL_ERROR_NONE;
@@ -469,19 +467,18 @@ static void note_added(engine *e, const intake *in)
         if (in->events[i].is_duplicate) {
             continue;
         }
-        if (turn->added_count == turn->added_room) {
-            uint32_t room = turn->added_room == 0 ? 256 : turn->added_room * 2;
+        if (e->added_count == e->added_room) {
+            uint32_t room = e->added_room == 0 ? 256 : e->added_room * 2;
 
-            turn->added = trial_arena_grow(
-                &turn->arena, turn->added, turn->added_count, room, sizeof *turn->added);
-            turn->added_room = room;
+            e->added = trial_arena_grow(&e->turn, e->added, e->added_count, room, sizeof *e->added);
+            e->added_room = room;
         }
-        added = &turn->added[turn->added_count++];
+        added = &e->added[e->added_count++];
         TRIAL_ASSERT(proto_record_read(in->events[i].record, &added->record, &impossible) ==
                      TRIAL_OK);
         proto_tree_add(&e->log.tree, added->record.leaf);
         for (int k = 0; k < 2; k++) {
-            added->programmes[k] = trial_arena_text(&turn->arena, in->events[i].programmes[k]);
+            added->programmes[k] = trial_arena_text(&e->turn, in->events[i].programmes[k]);
         }
     }
 }
@@ -504,7 +501,7 @@ trial_code engine_append(engine *e,
         store_rewind(e->store);
         e->log.last_ingest = last_ingest;
     } else {
-        e->turn->has_unflushed = e->turn->has_unflushed || store_head(e->store) > head;
+        e->has_unflushed = e->has_unflushed || store_head(e->store) > head;
         note_added(e, &in);
     }
     if (code == TRIAL_STORAGE) {

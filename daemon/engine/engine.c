@@ -196,7 +196,7 @@ static trial_code recover(engine *e, uint64_t *ret_recovered, trial_error *err)
         }
         (*ret_recovered)++;
         trial_arena_reset(&e->request);
-        trial_arena_reset(&e->turn->arena);
+        trial_arena_reset(&e->turn);
     }
     if (code == TRIAL_OK && *ret_recovered > 0) {
         put_log_row(e);
@@ -235,7 +235,7 @@ trial_code engine_restore(engine *e, trial_bytes record, trial_error *err)
     trial_code code = take_record(e, mine, true, err);
 
     if (code == TRIAL_OK) {
-        e->turn->has_unflushed = true;
+        e->has_unflushed = true;
     } else if (err != NULL && err->position <= 0) {
         err->position = (int64_t)store_head(e->store) + 1;
     }
@@ -260,7 +260,6 @@ trial_code engine_open(store *s,
     trial_code code;
 
     e->store = s;
-    e->turn = &e->turns[0];
     e->settings = *settings;
     e->random = random;
     e->rows = writer_rows(e);
@@ -289,8 +288,7 @@ void engine_close(engine *e)
         return;
     }
     pack_writer_done(&e->state);
-    trial_arena_done(&e->turns[0].arena);
-    trial_arena_done(&e->turns[1].arena);
+    trial_arena_done(&e->turn);
     trial_arena_done(&e->request);
     free(e);
 }
@@ -300,54 +298,31 @@ void engine_turn_begin(engine *e, int64_t now_ns)
     trial_instant now = now_ns - now_ns % TRIAL_NS_PER_US; /* the log keeps microseconds */
 
     e->now = now > e->log.last_ingest ? now : e->log.last_ingest;
-    e->turn->has_unflushed = false;
+    e->has_unflushed = false;
 }
 
 trial_code engine_turn_flush(engine *e, trial_error *err)
 {
-    if (!e->turn->has_unflushed) {
+    if (!e->has_unflushed) {
         return TRIAL_OK;
     }
     put_log_row(e);
-    e->turn->has_unflushed = false;
+    e->has_unflushed = false;
     return store_flush(e->store, err);
 }
 
 const engine_added *engine_turn_added(const engine *e, uint32_t *ret_count)
 {
-    *ret_count = e->turn->added_count;
-    return e->turn->added;
+    *ret_count = e->added_count;
+    return e->added;
 }
 
 void engine_turn_done(engine *e)
 {
-    engine_turn *turn = e->turn;
-
-    trial_arena_reset(&turn->arena);
-    *turn = (engine_turn){ .arena = turn->arena };
-}
-
-trial_code engine_turn_hand_over(engine *e, trial_error *err)
-{
-    trial_code code = TRIAL_OK;
-
-    if (e->turn->has_unflushed) {
-        put_log_row(e);
-        e->turn->has_unflushed = false;
-        code = store_flush_begin(e->store, err);
-    }
-    engine_turn_other(e);
-    return code;
-}
-
-trial_code engine_turn_await(engine *e, trial_error *err)
-{
-    return store_flush_end(e->store, err);
-}
-
-void engine_turn_other(engine *e)
-{
-    e->turn = e->turn == &e->turns[0] ? &e->turns[1] : &e->turns[0];
+    e->added = NULL;
+    e->added_count = 0;
+    e->added_room = 0;
+    trial_arena_reset(&e->turn);
 }
 
 void engine_root(const engine *e, uint8_t *ret_root)

@@ -64,16 +64,6 @@ TRIAL_MUST_USE trial_code engine_append(engine *e,
  * acknowledged. */
 TRIAL_MUST_USE trial_code engine_turn_flush(engine *e, trial_error *err);
 
-/**
- * Put the turn on disk while the next one is decided: engine_turn_hand_over() begins the flush and
- * makes room for another turn to be begun; engine_turn_await() waits until it is on disk. Only one
- * is under way. engine_turn_other() changes between the two, so that what the one that was handed
- * over added can be asked for, and let go of. Fail as engine_turn_flush().
- */
-TRIAL_MUST_USE trial_code engine_turn_hand_over(engine *e, trial_error *err);
-TRIAL_MUST_USE trial_code engine_turn_await(engine *e, trial_error *err);
-void engine_turn_other(engine *e);
-
 /** What the turn added, in order. */
 const engine_added *engine_turn_added(const engine *e, uint32_t *ret_count);
 

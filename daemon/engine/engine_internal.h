@@ -6,29 +6,23 @@
 
 #define ENGINE_SALTS 128u /* asked of the kernel at once: a call an event was 4 % of the writer */
 
-/** What a turn holds on to until it is acknowledged. */
-typedef struct engine_turn {
-    trial_arena arena;
-    engine_added *added; /* in its arena */
-    uint32_t added_count;
-    uint32_t added_room;
-    bool has_unflushed; /* it appended something */
-} engine_turn;
-
 struct engine {
     store *store;
     engine_settings settings;
     engine_random *random;
-    fold_rows rows;    /* over the store, as the writer sees it */
-    log_row log;       /* the tree and clock of all that was appended */
-    trial_instant now; /* of this turn */
-    bool is_fold_old;  /* the rows are readable, but an older version of the fold made them */
+    fold_rows rows;     /* over the store, as the writer sees it */
+    log_row log;        /* the tree and clock of all that was appended */
+    trial_instant now;  /* of this turn */
+    bool has_unflushed; /* the turn appended something */
+    bool is_fold_old;   /* the rows are readable, but an older version of the fold made them */
     uint8_t salts[ENGINE_SALTS * TRIAL_SALT_BYTES];
     uint32_t salts_left; /* at the beginning of `salts`; each is used once */
     pack_writer state;   /* one that is being encoded */
-    engine_turn turns[2];
-    engine_turn *turn; /* the one that is being decided; the other may be on its way to the disk */
+    trial_arena turn;    /* lives until engine_turn_done() */
     trial_arena request; /* lives for one request or one recovered record */
+    engine_added *added; /* in the turn's arena */
+    uint32_t added_count;
+    uint32_t added_room;
 };
 
 /** One event of a request on its way in. */

@@ -91,7 +91,7 @@ trial_code writer_head(engine *e, trial_text subject, head_row *ret_head, trial_
     }
     code = head_row_read(bytes, ret_head, err);
     if (code == TRIAL_OK) { /* the row's bytes go with the next put */
-        ret_head->programme = trial_arena_text(&e->turn->arena, ret_head->programme);
+        ret_head->programme = trial_arena_text(&e->turn, ret_head->programme);
     }
     return code;
 }

@@ -341,70 +341,66 @@ static trial_code make_buffer(journal *j, size_t size, trial_error *err)
                              : trial_fail_errno(err, ENOMEM, "gathering a turn of %zu bytes", size);
 }
 
-trial_code journal_place(journal *j,
-                         trial_bytes records,
-                         uint64_t first,
-                         uint32_t count,
-                         uint64_t committed,
-                         journal_turn *ret_turn,
-                         trial_error *err)
+/* The records behind room for their header, padded to whole blocks. */
+static void gather_turn(journal *j, trial_bytes records, size_t padded)
 {
-    journal_turn turn = { .first = first, .count = count };
-    journal_file *file;
-    trial_code code;
+    size_t size = JOURNAL_HEADER_BYTES + records.size;
 
+    memcpy(j->buffer + JOURNAL_HEADER_BYTES, records.data, records.size);
+    memset(j->buffer + size, 0, padded - size);
+}
+
+static void write_directly(journal *j)
+{
     for (int i = 0; i < JOURNAL_FILES && !j->is_direct; i++) {
         (void)set_direct(j->files[i].fd, true); /* else through the cache */
     }
     j->is_direct = true;
-    turn.size = JOURNAL_HEADER_BYTES + records.size;
-    turn.padded = (size_t)journal_blocks(turn.size);
-    turn.index = file_for(j, turn.padded, committed);
-    if (turn.index < 0) {
+}
+
+trial_code journal_write(journal *j,
+                         trial_bytes records,
+                         uint64_t first,
+                         uint32_t count,
+                         uint64_t committed,
+                         trial_error *err)
+{
+    size_t size = JOURNAL_HEADER_BYTES + records.size;
+    size_t padded = (size_t)journal_blocks(size);
+    int index = file_for(j, padded, committed);
+    journal_file *file;
+    trial_code code;
+
+    if (index < 0) {
         return trial_fail(err,
                           TRIAL_NO_SPACE,
                           "the journal in '%s' has no room for a turn of %zu bytes",
                           j->directory,
-                          turn.size);
+                          size);
     }
-    code = make_buffer(j, turn.padded, err);
+    code = make_buffer(j, padded, err);
     if (code != TRIAL_OK) {
         return code;
     }
-    file = &j->files[turn.index];
+    write_directly(j);
+    file = &j->files[index];
     if (is_free(file, committed)) {
         file->used = JOURNAL_BLOCK_BYTES;
         file->generation = random_word();
         file->first = first;
     }
-    turn.at = file->used;
-    turn.generation = file->generation;
-    memcpy(j->buffer + JOURNAL_HEADER_BYTES, records.data, records.size);
-    memset(j->buffer + turn.size, 0, turn.padded - turn.size);
-    *ret_turn = turn;
-    return TRIAL_OK;
-}
-
-trial_code journal_put(const journal *j, const journal_turn *turn, trial_error *err)
-{
-    int fd = j->files[turn->index].fd;
-    trial_code code;
-
-    journal_seal(j, j->buffer, turn->size, turn->generation, turn->first, turn->count);
-    code = journal_write_at(fd, j->buffer, turn->padded, turn->at, j->directory, err);
-    if (code == TRIAL_OK && fdatasync(fd) != 0) {
+    gather_turn(j, records, padded);
+    journal_seal(j, j->buffer, size, file->generation, first, count);
+    code = journal_write_at(file->fd, j->buffer, padded, file->used, j->directory, err);
+    if (code == TRIAL_OK && fdatasync(file->fd) != 0) {
         code = trial_fail_errno(err, errno, "syncing the journal in '%s'", j->directory);
     }
+    if (code == TRIAL_OK) {
+        file->used += padded;
+        file->last = first + count - 1;
+        j->current = index;
+    }
     return code;
-}
-
-void journal_took(journal *j, const journal_turn *turn)
-{
-    journal_file *file = &j->files[turn->index];
-
-    file->used += turn->padded;
-    file->last = turn->first + turn->count - 1;
-    j->current = turn->index;
 }
 
 void journal_turn_over(journal *j, uint64_t committed)

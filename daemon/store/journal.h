@@ -78,36 +78,17 @@ bool journal_has_room(const journal *j, uint64_t size, uint64_t committed);
 /** The most bytes of a turn that any of the files can take, header included. */
 uint64_t journal_turn_bytes_max(const journal *j);
 
-/** A turn on its way to a file. */
-typedef struct journal_turn {
-    int index; /* of the file */
-    uint64_t at;
-    uint64_t generation;
-    uint64_t first;
-    uint32_t count;
-    size_t size;   /* header included */
-    size_t padded; /* to whole blocks */
-} journal_turn;
-
 /**
- * Choose where the next turn goes and copy it into the journal's own buffer. One turn is under way
- * at a time; none is read back after the first.
+ * Write a turn and sync it; from the first one on nothing is read back.
  *
- * records  of each its length (32 bits) and its bytes; borrowed for the call.
+ * records  of each its length (32 bits) and its bytes.
  */
-TRIAL_MUST_USE trial_code journal_place(journal *j,
+TRIAL_MUST_USE trial_code journal_write(journal *j,
                                         trial_bytes records,
                                         uint64_t first,
                                         uint32_t count,
                                         uint64_t committed,
-                                        journal_turn *ret_turn,
                                         trial_error *err);
-
-/** Write the turn that was placed, and sync it. Any thread: it changes nothing but the file. */
-TRIAL_MUST_USE trial_code journal_put(const journal *j, const journal_turn *turn, trial_error *err);
-
-/** It is on disk: the next one goes behind it. */
-void journal_took(journal *j, const journal_turn *turn);
 
 /** What has been written so far is being committed: go on in the other file, if it is free. */
 void journal_turn_over(journal *j, uint64_t committed);

@@ -76,8 +76,6 @@ store_open(const store_settings *settings, store **ret_store, bool *ret_is_new, 
     (void)pthread_mutex_init(&s->reads_lock, NULL); /* with defaults it cannot fail */
     (void)pthread_mutex_init(&s->committer.lock, NULL);
     (void)pthread_cond_init(&s->committer.changed, NULL);
-    (void)pthread_mutex_init(&s->flusher.lock, NULL);
-    (void)pthread_cond_init(&s->flusher.changed, NULL);
     if (code == TRIAL_OK) {
         code = place_open(s, ret_is_new, err);
     }
@@ -95,7 +93,6 @@ store_open(const store_settings *settings, store **ret_store, bool *ret_is_new, 
     if (code == TRIAL_OK && journal_last(&s->journal) > s->committed) {
         s->flushed = journal_last(&s->journal);
     }
-    s->handed = s->flushed;
     s->active = &s->overlays[0];
     overlay_reset(s->active, s->head + 1);
     if (code != TRIAL_OK) {
@@ -114,7 +111,6 @@ void store_close(store *s)
     if (s->committer.is_started && !s->is_broken && s->head >= s->flushed) {
         (void)!store_commit_all(s, NULL); /* what fails stays in the journal */
     }
-    flush_stop(s);
     commit_stop(s);
     store_read_end(s->snapshot);
     reads_done(s);
@@ -125,8 +121,6 @@ void store_close(store *s)
     (void)pthread_mutex_destroy(&s->reads_lock);
     (void)pthread_mutex_destroy(&s->committer.lock);
     (void)pthread_cond_destroy(&s->committer.changed);
-    (void)pthread_mutex_destroy(&s->flusher.lock);
-    (void)pthread_cond_destroy(&s->flusher.changed);
     place_close(s);
     free(s);
 }

@@ -130,15 +130,6 @@ TRIAL_MUST_USE trial_code store_has_room(store *s, uint64_t bytes, trial_error *
 TRIAL_MUST_USE trial_code store_flush(store *s, trial_error *err);
 
 /**
- * The same on the store's own thread: store_flush_begin() hands over what was appended, which is
- * the new mark, and comes back; what is appended then belongs to the next turn. store_flush_end()
- * waits until it is on disk; without one under way both are quick. LMDB takes nothing meanwhile:
- * store_commit_begin() waits for a moment when all is flushed. Fails as store_flush().
- */
-TRIAL_MUST_USE trial_code store_flush_begin(store *s, trial_error *err);
-TRIAL_MUST_USE trial_code store_flush_end(store *s, trial_error *err);
-
-/**
  * Bring LMDB level, on the store's own thread. store_commit_begin() hands over what is flushed and
  * comes back at once (it does nothing while a commit runs, while a turn is not flushed, or when
  * nothing is pending; after a failure it tries the same again). store_commit_end() takes note of

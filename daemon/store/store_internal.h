@@ -79,19 +79,6 @@ typedef struct store_committer {
     bool is_started;
 } store_committer;
 
-/** A turn on its way to the journal; what both threads touch lies under `lock`. */
-typedef struct store_flusher {
-    pthread_t thread;
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    journal_turn turn; /* written by the writer while none is under way */
-    bool is_running;
-    bool is_leaving;
-    bool is_started;
-    trial_code code; /* of the last one that ran on the thread */
-    trial_error err;
-} store_flusher;
-
 struct store {
     store_settings settings;
     char path[STORE_PATH_BYTES_MAX];
@@ -105,16 +92,14 @@ struct store {
     overlay *frozen;      /* NULL: none; else being committed, or waiting for room to be */
     store_read *snapshot; /* the writer's own, renewed after every commit */
     uint64_t head;
-    uint64_t handed; /* what is flushed or on its way there; >= flushed */
     uint64_t flushed;
     uint64_t committed;
-    size_t turn_at;             /* where the turn that was not handed on begins in the active log */
+    size_t turn_at;             /* where the turn that is not flushed begins in the active log */
     uint32_t generation;        /* of the rows that the writer puts */
     uint32_t frozen_generation; /* of those in the frozen overlay */
     uint32_t current;           /* as LMDB has it, the writer's word */
     _Atomic bool is_building;   /* a rebuild has the generation that is not current */
     _Atomic bool has_failed;    /* LMDB failed a piece of it */
-    store_flusher flusher;
     store_committer committer;
     int64_t commit_failed_ms;   /* 0: the last one succeeded */
     trial_error commit_failure; /* else why not */
@@ -211,11 +196,6 @@ void fault_assertion(MDB_env *env, const char *message);
 /* commit.c */
 TRIAL_MUST_USE trial_code commit_start(store *s, trial_error *err);
 void commit_stop(store *s);
-
-/* flush.c */
-
-/** End the thread that flushes, if there is one; none of its work is under way. */
-void flush_stop(store *s);
 
 /** Wait for the commit that runs, if one does. */
 void commit_wait(store *s);

@@ -1,4 +1,4 @@
-/* write.c - the writer's side: what is appended and put, and read back. */
+/* write.c - the writer's side: what is appended and put, flushed and read back. */
 #include "store_internal.h"
 
 uint64_t store_head(const store *s)
@@ -20,7 +20,7 @@ void store_append(store *s, trial_bytes record)
 {
     overlay *o = s->active;
 
-    if (s->head == s->handed) { /* the first of a turn; while recovering it is flushed already */
+    if (s->head == s->flushed) { /* the first of a turn; while recovering it is flushed already */
         s->turn_at = o->log_size;
     }
     overlay_append(o, record);
@@ -119,15 +119,11 @@ static bool disk_has_room(store *s)
     return !s->is_low;
 }
 
-/* Both files hold what LMDB lacks: wait for the flush and the commit that run, or try one that
- * failed again. */
+/* Both files hold what LMDB lacks: wait for the commit that runs, or try one that failed again. */
 static trial_code make_room(store *s, uint64_t size, trial_error *err)
 {
-    trial_code code = store_flush_end(s, err);
+    trial_code code;
 
-    if (code != TRIAL_OK || journal_has_room(&s->journal, size, s->committed)) {
-        return code;
-    }
     if (s->commit_failed_ms == 0 || space_now_ms() - s->commit_failed_ms >= STORE_RETRY_COMMIT_MS) {
         store_commit_begin(s);
     }
@@ -146,9 +142,8 @@ static trial_code make_room(store *s, uint64_t size, trial_error *err)
 trial_code store_has_room(store *s, uint64_t bytes, trial_error *err)
 {
     uint64_t pending =
-        JOURNAL_HEADER_BYTES + (s->head > s->handed ? s->active->log_size - s->turn_at : 0);
+        JOURNAL_HEADER_BYTES + (s->head > s->flushed ? s->active->log_size - s->turn_at : 0);
     uint64_t size = pending + bytes + bytes / 16 + JOURNAL_BLOCK_BYTES; /* lengths: 4 a record */
-    uint64_t under_way = s->handed > s->flushed ? s->flusher.turn.padded : 0;
     trial_code code = TRIAL_OK;
 
     if (size > journal_turn_bytes_max(&s->journal)) {
@@ -161,9 +156,33 @@ trial_code store_has_room(store *s, uint64_t bytes, trial_error *err)
     if (!disk_has_room(s)) {
         return refuse_for_space(s, err);
     }
-    if (!journal_has_room(&s->journal, under_way + size, s->committed)) {
+    if (!journal_has_room(&s->journal, size, s->committed)) {
         code = make_room(s, size, err);
     }
     s->is_journal_full = code == TRIAL_NO_SPACE;
     return code == TRIAL_OK && s->commit_failed_ms != 0 ? refuse_for_tables(s, err) : code;
+}
+
+trial_code store_flush(store *s, trial_error *err)
+{
+    overlay *o = s->active;
+    trial_code code;
+
+    if (s->head <= s->flushed) {
+        return TRIAL_OK;
+    }
+    TRIAL_ASSERT(!s->is_broken);
+    code = journal_write(&s->journal,
+                         (trial_bytes){ o->log + s->turn_at, o->log_size - s->turn_at },
+                         s->flushed + 1,
+                         (uint32_t)(s->head - s->flushed),
+                         s->committed,
+                         err);
+    if (code == TRIAL_OK) {
+        s->flushed = s->head;
+        overlay_mark(o); /* what is on disk cannot be undone */
+    } else {
+        s->is_broken = true; /* to sync again could report success for pages that were lost */
+    }
+    return code;
 }

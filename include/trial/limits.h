@@ -47,10 +47,6 @@
 #define TRIAL_TURN_REQUESTS_MAX 4096
 #define TRIAL_TURN_BYTES_MAX (16 * 1024 * 1024) /* four of the largest default requests */
 
-#define TRIAL_FLUSH_REQUESTS                                                                       \
-    128 /* while more wait, so many go to the disk as others are decided                           \
-         */
-
 static_assert(TRIAL_TURN_BYTES_MAX >= TRIAL_REQUEST_BYTES_DEFAULT, "a turn holds one request");
 static_assert(TRIAL_EVENT_DEPTH_DEFAULT <= TRIAL_EVENT_DEPTH_MAX, "a default is in its range");
 

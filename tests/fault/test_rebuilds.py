@@ -55,9 +55,18 @@ class Rebuilds(FaultCase):
         for start in range(0, 60, 10):
             request = self.more[start:start + 10]
             self.ledger.sent(request)
-            answer = peer.append(request)
+            answer = self.append(peer, request)
             self.ledger.acknowledged(request, answer["positions"])
         return self.answer(peer, asked)
+
+    def append(self, peer, request):
+        """Sent again until it is taken: a commit that finds no room refuses appends, until the
+        next one has found some."""
+        while True:
+            try:
+                return peer.append(request)
+            except harness.WireError as error:
+                self.assertEqual(error.code, "no-space", error)
 
     def answer(self, peer, asked):
         try:

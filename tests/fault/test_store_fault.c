@@ -147,14 +147,6 @@ static trial_code recover(store *s)
     }
 }
 
-/* Here and now, or on the store's own thread. */
-static trial_code flush(store *s, int turn, trial_error *err)
-{
-    trial_code code = turn % 2 == 0 ? store_flush_begin(s, err) : store_flush(s, err);
-
-    return code == TRIAL_OK ? store_flush_end(s, err) : code;
-}
-
 /* What one life of a daemon does. It leaves at the first failure, as the house rule says, but waits
  * out a full disk. Returns the last position it acknowledged. */
 static uint64_t live(store *s, bool *ret_failed)
@@ -169,7 +161,7 @@ static uint64_t live(store *s, bool *ret_failed)
             add(s, record_of(store_head(s) + 1, 100 + (size_t)turn));
         }
         if (code == TRIAL_OK) {
-            code = flush(s, turn, &err);
+            code = store_flush(s, &err);
             assert_true(code == TRIAL_OK || err.text[0] != '\0');
             acknowledged = code == TRIAL_OK ? store_head(s) : acknowledged;
         }
@@ -312,33 +304,6 @@ static void test_after_a_failed_flush_nothing_more_is_written(void **state)
     scratch_remove(path);
 }
 
-static void test_a_flush_that_fails_on_its_thread_is_never_called_a_success(void **state)
-{
-    char path[SCRATCH_PATH_BYTES] = "";
-    store_settings settings = scratch_settings(path);
-    store *s;
-    bool is_new;
-
-    (void)state;
-    scratch_make(path);
-    assert_int_equal(store_open(&settings, &s, &is_new, NULL), TRIAL_OK);
-    add(s, record_of(1, 100));
-    set_fault(FDATASYNC, 1, 1, EIO, false);
-    assert_int_equal(store_flush_begin(s, NULL), TRIAL_OK);
-    add(s, record_of(2, 100));
-    for (int i = 0; i < 2; i++) { /* it does not get better by asking again */
-        assert_int_equal(store_flush_end(s, NULL), TRIAL_STORAGE);
-        assert_int_equal(store_flush_begin(s, NULL), TRIAL_STORAGE);
-        assert_int_equal(store_flush(s, NULL), TRIAL_STORAGE);
-        assert_int_equal(store_flushed(s), 0);
-    }
-    store_close(s);
-    assert_int_equal(atomic_load(&fault.calls[COMMIT]), 0);
-    clear_fault();
-    check(&settings, 0);
-    scratch_remove(path);
-}
-
 /* Not every file system lets a write go past its page cache; one may say so only when it comes. */
 static void test_a_write_that_may_not_be_direct_goes_through_the_cache(void **state)
 {
@@ -445,7 +410,6 @@ int main(void)
 {
     static const struct CMUnitTest others[] = {
         cmocka_unit_test(test_after_a_failed_flush_nothing_more_is_written),
-        cmocka_unit_test(test_a_flush_that_fails_on_its_thread_is_never_called_a_success),
         cmocka_unit_test(test_a_write_that_may_not_be_direct_goes_through_the_cache),
         cmocka_unit_test(test_a_commit_on_a_full_disk_is_not_a_broken_disk),
         cmocka_unit_test(test_appends_resume_by_themselves_when_the_disk_has_room_again),

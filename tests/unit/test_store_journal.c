@@ -89,52 +89,6 @@ static void test_room_is_made_by_waiting_for_a_commit(void **state)
     assert_true(store_committed(f->s) > 50);
 }
 
-/* While a turn is on its way to the disk the next one is appended, and taken back, and flushed. */
-static void test_a_turn_is_flushed_while_the_next_is_appended(void **state)
-{
-    fixture *f = *state;
-
-    append(f, 100);
-    append(f, 200);
-    assert_int_equal(store_flush_begin(f->s, &f->err), TRIAL_OK);
-    assert_int_equal(store_flushed(f->s), 0); /* until somebody has waited for it */
-    store_mark(f->s);
-    append(f, 300);
-    append(f, 400);
-    store_rewind(f->s);
-    assert_int_equal(store_head(f->s), 2);
-    append(f, 500);
-    store_commit_begin(f->s); /* LMDB is given nothing between */
-    assert_int_equal(store_flush_end(f->s, &f->err), TRIAL_OK);
-    assert_int_equal(store_flushed(f->s), 2);
-    assert_int_equal(store_flush_begin(f->s, &f->err), TRIAL_OK);
-    assert_int_equal(store_flush_begin(f->s, &f->err), TRIAL_OK); /* waits, and has nothing to do */
-    assert_int_equal(store_flushed(f->s), 3);
-    append(f, 600);
-    assert_int_equal(store_committed(f->s), 0);
-    crash(f);
-    assert_int_equal(recover(f), 3);
-    assert_record(f, 1, 100);
-    assert_record(f, 2, 200);
-    assert_record(f, 3, 500);
-}
-
-static void test_what_is_under_way_takes_its_room_in_the_journal(void **state)
-{
-    fixture *f = *state;
-
-    for (int i = 0; i < 100; i++) {
-        assert_int_equal(store_has_room(f->s, 1 << 20, &f->err), TRIAL_OK);
-        append(f, 1 << 20);
-        assert_int_equal(store_flush_begin(f->s, &f->err), TRIAL_OK);
-    }
-    assert_int_equal(store_flush_end(f->s, &f->err), TRIAL_OK);
-    assert_int_equal(store_flushed(f->s), 100);
-    crash(f);
-    (void)recover(f);
-    assert_int_equal(store_head(f->s), 100);
-}
-
 static void test_a_turn_larger_than_the_journal_is_refused(void **state)
 {
     fixture *f = *state;
@@ -192,8 +146,6 @@ int main(void)
         STORE_TEST(test_a_crash_loses_nothing_that_was_flushed),
         STORE_TEST(test_the_journal_is_used_over_and_over),
         STORE_TEST(test_room_is_made_by_waiting_for_a_commit),
-        STORE_TEST(test_a_turn_is_flushed_while_the_next_is_appended),
-        STORE_TEST(test_what_is_under_way_takes_its_room_in_the_journal),
         STORE_TEST(test_a_turn_larger_than_the_journal_is_refused),
         STORE_TEST(test_appends_are_refused_below_the_reserve),
         STORE_TEST(test_status_counts_snapshots_in_use),
