@@ -97,7 +97,7 @@ bool answers_read_at_once(store *s,
     trial_error ignored = TRIAL_ERROR_NONE; /* a reader finds it again and says it */
     answers_page page = { 0 };
     answers_filter filter;
-    answers_range range;
+    answers_range range = { 0 };
 
     if (!answers_is_whole_subject(request->subject) || trial_text_is_set(request->programme) ||
         choose_read(request, &filter, &range, &ignored) != TRIAL_OK) {

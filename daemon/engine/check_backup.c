@@ -97,7 +97,7 @@ void check_backup(backup *b, answers_progress *progress, check_found *found)
     for (uint64_t position = 1;
          position <= b->tree.size && found->bad == 0 && !progress->is_stopped;
          position++) {
-        proto_record record;
+        proto_record record = { .position = 0 };
 
         progress->at = position;
         check_one(b, position, last_ingest, &arena, &record, found);

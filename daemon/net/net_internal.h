@@ -45,8 +45,7 @@ bool outbox_add(net *n, trial_bytes peer, bool is_delimited, trial_bytes payload
 void outbox_drop_all(net *n);
 
 /* parcel.c: large messages, and how many bytes of them a peer has not taken yet. */
-#define PARCEL_BYTES 8192u /* from here on a message is large: a thousand smaller ones are 8 MiB   \
-                            */
+#define PARCEL_BYTES 8192u /* a message of so many is large: a thousand smaller ones are 8 MiB */
 
 /** The last frame of a message whose frames before it are sent; false where it cannot be sent. */
 bool parcel_send(net *n, trial_bytes peer, trial_bytes payload);

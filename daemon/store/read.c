@@ -228,6 +228,7 @@ trial_code store_check_pages(store *s, trial_error *err)
         code = rc == MDB_SUCCESS ? store_read_begin(s, &r, &committed, err)
                                  : store_fail(err, rc, "looking at '%s'", path);
         if (code == TRIAL_OK) {
+            TRIAL_ASSERT(r != NULL);
             code = pages_check(fd, path, mdb_txn_id(r->txn), depth, INT64_MAX, err);
         }
         store_read_end(r);

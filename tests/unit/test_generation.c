@@ -110,7 +110,7 @@ static void test_a_second_rebuild_goes_back_to_the_first_place(void **state)
     begin_with_old_rows(f);
     for (int round = 0; round < 5; round++) {
         store_build *b = begin_build(f, 1 << 20); /* clears what the last one left */
-        char value[16];
+        char value[32];
 
         (void)snprintf(value, sizeof value, "round %d", round);
         build(f, b, "a", value);
