@@ -9,8 +9,8 @@ import time
 import msgpack
 
 import report
-from reading import ReadTriald
 from results import Goal
+from servers import Triald
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 from raw_peer import RawPeer, message  # noqa: E402
@@ -93,12 +93,16 @@ def beside(kind, endpoint):
     assert not failures, failures
 
 
+class NearTriald(Triald):
+    name = "triald-near"
+
+
 class Block:
     name = "200 B events"
 
     def __init__(self, bench):
         self.bench, self.subjects = bench, 100 if bench.quick else 1000
-        self.server = ReadTriald(bench)
+        self.server = NearTriald(bench)
         self.seconds = max(bench.seconds, 0.2 if bench.quick else 3)
 
     def setup(self):

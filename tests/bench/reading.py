@@ -26,8 +26,12 @@ publisher does not wait for the clock, and the subscribers share the processors 
 one client, 256 in flight; a question every 5 ms for one trial, its programme or its network."""
 
 
-class ReadTriald(Triald):
-    name = "triald-read"
+class LogTriald(Triald):
+    name = "triald-log"
+
+
+class LoadTriald(Triald):
+    name = "triald-load"
 
 
 class ReadRedis(Redis):
@@ -42,7 +46,7 @@ class Log:
         self.subjects = 100 if bench.quick else 50000
         self.name = f"{self.subjects * EVENTS:,} events of 200 B"
         self.systems = {}  # name in the tables: server, program
-        for system, kind in (("triald", ReadTriald), ("Redis", ReadRedis)):
+        for system, kind in (("triald", LogTriald), ("Redis", ReadRedis)):
             server = kind(bench)
             if bench.is_wanted_system(system) and not server.absent():
                 self.systems[system] = (server, f"read_{server.key}")
@@ -99,7 +103,7 @@ class Load:
 
     def __init__(self, bench):
         self.bench, self.subjects = bench, 100 if bench.quick else 1000
-        self.server = ReadTriald(bench)
+        self.server = LoadTriald(bench)
         self.seconds = max(bench.seconds, 0.3 if bench.quick else 4)
 
     def setup(self):
