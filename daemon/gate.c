@@ -1,6 +1,7 @@
 /* gate.c - reads and queries wait here for their peer. A few of one peer are with the readers at a
  * time, and none while what was made for it before waits to be read: a request that waits is small,
- * an answer that waits is not. So a peer that never reads costs its neighbours nothing. */
+ * an answer that waits is not. So a peer that never reads costs its neighbours nothing, not even a
+ * commit: that is waited for behind the gate. */
 #include "loop.h"
 
 #include <stdlib.h>
@@ -78,7 +79,8 @@ static bool give_some(loop *l, struct gate_peer *of)
         of->first = job->next;
         of->last = of->first == NULL ? NULL : of->last;
         of->given++;
-        readers_give(l->readers, job);
+        job->next = l->waiting; /* for a commit that holds what it needs */
+        l->waiting = job;
     }
     return false; /* what is left goes on when one of the given comes back */
 }

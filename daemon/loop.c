@@ -168,7 +168,7 @@ static void release_waiting(loop *l)
 
         if (job->needs <= store_committed(l->store) || l->is_refusing) {
             *link = job->next;
-            gate_give(l, job);
+            readers_give(l->readers, job);
         } else {
             link = &job->next;
         }
@@ -181,8 +181,7 @@ static void ask_for_pages(loop *l, uint64_t now_ms)
 
     while ((job = subscribers_next_page(l->subscribers, store_flushed(l->store), now_ms)) != NULL) {
         gate_enter(l, job);
-        job->next = l->waiting;
-        l->waiting = job;
+        gate_give(l, job);
     }
 }
 
@@ -304,8 +303,8 @@ static trial_code run_round(loop *l)
     subscribers_pump(l->subscribers, store_flushed(l->store), now_ms);
     ask_for_pages(l, now_ms);
     rebuilding_commit(l);
-    release_waiting(l);
     gate_look(l, now_ms);
+    release_waiting(l);
     commit_when_due(l, now_ms);
     tick(l, now_ms);
     return TRIAL_OK;

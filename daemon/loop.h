@@ -129,7 +129,8 @@ bool gate_is_open(const loop *l, trial_bytes peer, size_t frame_bytes);
 void gate_enter(loop *l, const readers_job *job);
 void gate_leave(loop *l, const readers_job *job);
 
-/** Hand a job to the readers, now or when its peer has room; the job is taken. (gate.c) */
+/** Let a job through to wait for its commit and then for a reader, now or when its peer has room;
+ * the job is taken. (gate.c) */
 void gate_give(loop *l, readers_job *job);
 
 /** Hand over what has room by now. (gate.c) */

@@ -143,8 +143,7 @@ give_job(loop *l, readers_kind kind, const net_message *message, const trial_req
     }
     job = make_job(l, kind, message, request);
     gate_enter(l, job);
-    job->next = l->waiting;
-    l->waiting = job;
+    gate_give(l, job);
     return TRIAL_OK;
 }
 
