@@ -43,8 +43,9 @@ typedef struct proto_limits {
  * request. `position`, `revision`, `ingesttime` and nil attributes are dropped, `specversion` is
  * filled in.
  *
- * Everything returned lives in the arena. Fails with MALFORMED, INVALID, UNKNOWN_TYPE, TOO_LARGE; a
- * rule's name and the field are set.
+ * Everything returned lives in `map`, where it is of the one spelling already, or in the arena:
+ * both must outlive it. Fails with MALFORMED, INVALID, UNKNOWN_TYPE, TOO_LARGE; a rule's name and
+ * the field are set.
  */
 TRIAL_MUST_USE trial_code proto_arrival_read(trial_bytes map,
                                              const proto_limits *limits,

@@ -47,7 +47,7 @@ typedef struct overlay {
     size_t slot_count;
     overlay_chunk *chunks; /* all of them, kept for the next use */
     overlay_chunk *chunk;  /* the one that is being filled */
-    uint8_t *log;          /* turns as the journal holds them: header, then length and bytes each */
+    uint8_t *log;          /* records as a turn of the journal holds them: length and bytes each */
     size_t log_size;
     size_t log_room;
     overlay_record *records; /* records[0] has position `first` */

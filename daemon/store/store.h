@@ -115,10 +115,11 @@ void store_rewind(store *s);
  * Is there room for so many bytes of records more before the flush? It may wait for the commit that
  * runs, and then takes note of it as store_commit_end() does: look at store_committed() afterwards.
  *
- * Fails with NO_SPACE  the disk's reserve is touched; or the last commit found no room; or both
- * files of the journal hold what LMDB cannot take; or the turn alone is larger than a file. Nothing
- * is lost, and the next call succeeds as soon as there is room again. STORAGE   a commit failed for
- * good: the process must leave.
+ * Fails with NO_SPACE where the disk's reserve is touched; or the last commit found no room; or
+ * both files of the journal hold what LMDB cannot take; or the turn alone is larger than a file.
+ * Nothing is lost, and the next call succeeds as soon as there is room again.
+ *
+ * Fails with STORAGE where a commit failed for good: the process must leave.
  */
 TRIAL_MUST_USE trial_code store_has_room(store *s, uint64_t bytes, trial_error *err);
 
