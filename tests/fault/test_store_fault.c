@@ -281,17 +281,25 @@ static void test_nothing_acknowledged_is_lost(void **state)
     scratch_remove(path);
 }
 
+/* A new store in a directory of its own, which `settings` name. */
+static store *make_store(const store_settings *settings, char *path)
+{
+    store *s;
+    bool is_new;
+
+    scratch_make(path);
+    assert_int_equal(store_open(settings, &s, &is_new, NULL), TRIAL_OK);
+    return s;
+}
+
 static void test_after_a_failed_flush_nothing_more_is_written(void **state)
 {
     char path[SCRATCH_PATH_BYTES] = "";
     store_settings settings = scratch_settings(path);
-    store *s;
-    bool is_new;
+    store *s = make_store(&settings, path);
     int writes;
 
     (void)state;
-    scratch_make(path);
-    assert_int_equal(store_open(&settings, &s, &is_new, NULL), TRIAL_OK);
     add(s, record_of(1, 100));
     set_fault(FDATASYNC, 1, 1, EIO, false);
     assert_int_equal(store_flush(s, NULL), TRIAL_STORAGE);
@@ -309,12 +317,9 @@ static void test_a_write_that_may_not_be_direct_goes_through_the_cache(void **st
 {
     char path[SCRATCH_PATH_BYTES] = "";
     store_settings settings = scratch_settings(path);
-    store *s;
-    bool is_new;
+    store *s = make_store(&settings, path);
 
     (void)state;
-    scratch_make(path);
-    assert_int_equal(store_open(&settings, &s, &is_new, NULL), TRIAL_OK);
     add(s, record_of(1, 100));
     set_fault(PWRITE, 1, 1, EINVAL, false);
     assert_int_equal(store_flush(s, NULL), TRIAL_OK);
@@ -332,12 +337,9 @@ static void test_a_commit_on_a_full_disk_is_not_a_broken_disk(void **state)
 {
     char path[SCRATCH_PATH_BYTES] = "";
     store_settings settings = scratch_settings(path);
-    store *s;
-    bool is_new;
+    store *s = make_store(&settings, path);
 
     (void)state;
-    scratch_make(path);
-    assert_int_equal(store_open(&settings, &s, &is_new, NULL), TRIAL_OK);
     add(s, record_of(1, 100));
     fault.is_disk_full = true;
     set_fault(COMMIT, 1, 1, EIO, false);
@@ -356,12 +358,10 @@ static void test_appends_resume_by_themselves_when_the_disk_has_room_again(void 
     store_settings settings = scratch_settings(path);
     trial_error err = TRIAL_ERROR_NONE;
     store *s;
-    bool is_new;
 
     (void)state;
-    scratch_make(path);
     settings.reserve_bytes = 4096;
-    assert_int_equal(store_open(&settings, &s, &is_new, NULL), TRIAL_OK);
+    s = make_store(&settings, path);
     fault.is_disk_full = true;
     assert_int_equal(store_has_room(s, 100, &err), TRIAL_NO_SPACE);
     assert_int_equal(store_has_room(s, 100, &err), TRIAL_NO_SPACE);
@@ -380,12 +380,10 @@ static void test_a_full_map_refuses_appends_and_loses_nothing(void **state)
     uint64_t acknowledged;
     trial_bytes got;
     store *s;
-    bool is_new;
 
     (void)state;
-    scratch_make(path);
     settings.map_bytes = 2 << 20;
-    assert_int_equal(store_open(&settings, &s, &is_new, NULL), TRIAL_OK);
+    s = make_store(&settings, path);
     while ((code = store_has_room(s, 200000, &err)) == TRIAL_OK) {
         add(s, record_of(store_head(s) + 1, 200000));
         assert_int_equal(store_flush(s, &err), TRIAL_OK);
