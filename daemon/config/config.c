@@ -112,7 +112,7 @@ static error_t on_key(int key, char *value, struct argp_state *state)
 /* argp's table, from the rows. */
 struct flag_table {
     struct argp_option options[CONFIG_SETTING_COUNT + OTHER_FLAGS + 1];
-    char names[CONFIG_SETTING_COUNT][SETTINGS_NAME_BYTES];
+    char names[CONFIG_SETTING_COUNT][ROWS_NAME_BYTES];
     char docs[CONFIG_SETTING_COUNT][HELP_BYTES];
 };
 
@@ -122,13 +122,13 @@ static void fill_flags(struct flag_table *ret_table)
 
     memset(ret_table, 0, sizeof *ret_table);
     for (config_setting s = 0; s < CONFIG_SETTING_COUNT; s++) {
-        const settings_row *row = settings_row_of(s);
+        const rows_row *row = settings_row_of(s);
 
-        settings_flag(s, ret_table->names[s]);
+        rows_flag(row, ret_table->names[s]);
         (void)snprintf(ret_table->docs[s], HELP_BYTES, "%s (default %s)", row->doc, row->fallback);
         *next++ = (struct argp_option){ .name = ret_table->names[s],
                                         .key = KEY_OF_FIRST_SETTING + (int)s,
-                                        .arg = settings_placeholder(s),
+                                        .arg = rows_placeholder(row),
                                         .doc = ret_table->docs[s] };
     }
     *next++ = (struct argp_option){ .name = "check-config",
@@ -206,22 +206,9 @@ read_command_line(int argc, char **argv, struct command_line *ret_line, trial_er
     return TRIAL_OK;
 }
 
-/* The value of a variable, or NULL; an empty one counts as absent. */
-static const char *find_variable(char **environment, const char *name)
-{
-    size_t size = strlen(name);
-
-    for (char **at = environment; *at != NULL; at++) {
-        if (strncmp(*at, name, size) == 0 && (*at)[size] == '=' && (*at)[size + 1] != '\0') {
-            return *at + size + 1;
-        }
-    }
-    return NULL;
-}
-
 static trial_code read_defaults(char **environment, struct config *config, trial_error *err)
 {
-    const char *directory = find_variable(environment, "STATE_DIRECTORY");
+    const char *directory = rows_find_variable(environment, "STATE_DIRECTORY");
     char first[CONFIG_PATH_BYTES];
     trial_code code = TRIAL_OK;
 
@@ -240,11 +227,11 @@ static trial_code read_defaults(char **environment, struct config *config, trial
 static trial_code read_variables(char **environment, struct config *config, trial_error *err)
 {
     for (config_setting s = 0; s < CONFIG_SETTING_COUNT; s++) {
-        char name[SETTINGS_NAME_BYTES];
+        char name[ROWS_NAME_BYTES];
         const char *value;
 
-        settings_variable(s, name);
-        value = find_variable(environment, name);
+        rows_variable(settings_row_of(s), SETTINGS_PREFIX, name);
+        value = rows_find_variable(environment, name);
         if (value != NULL && settings_set(config, s, value, CONFIG_VARIABLE, err) != TRIAL_OK) {
             return trial_fail_while(err, "%s", name);
         }
@@ -259,9 +246,9 @@ read_flags(const struct command_line *line, struct config *config, trial_error *
         const struct given_flag *flag = &line->flags[i];
 
         if (settings_set(config, flag->setting, flag->value, CONFIG_FLAG, err) != TRIAL_OK) {
-            char name[SETTINGS_NAME_BYTES];
+            char name[ROWS_NAME_BYTES];
 
-            settings_flag(flag->setting, name);
+            rows_flag(settings_row_of(flag->setting), name);
             return trial_fail_while(err, "--%s", name);
         }
     }

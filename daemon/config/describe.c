@@ -19,13 +19,13 @@ static void print_plain(const char *text, FILE *out)
     }
 }
 
-static void describe_number(const settings_row *row, FILE *out)
+static void describe_number(const rows_row *row, FILE *out)
 {
     (void)fprintf(out, " From ");
-    if (row->kind == SETTINGS_BYTES) {
-        settings_print_bytes(row->least, out);
+    if (row->kind == ROWS_BYTES) {
+        rows_print_bytes(row->least, out);
         (void)fprintf(out, " to ");
-        settings_print_bytes(row->most, out);
+        rows_print_bytes(row->most, out);
     } else {
         (void)fprintf(out, "%" PRIu64 " to %" PRIu64, row->least, row->most);
     }
@@ -35,23 +35,22 @@ static void describe_number(const settings_row *row, FILE *out)
 static void describe_settings(FILE *out)
 {
     for (config_setting s = 0; s < CONFIG_SETTING_COUNT; s++) {
-        const settings_row *row = settings_row_of(s);
-        char name[SETTINGS_NAME_BYTES];
+        const rows_row *row = settings_row_of(s);
+        char name[ROWS_NAME_BYTES];
 
         (void)fprintf(out, "*");
         print_plain(row->name, out);
-        (void)fprintf(out, "* = %s\n\t", settings_placeholder(s));
+        (void)fprintf(out, "* = %s\n\t", rows_placeholder(row));
         print_plain(row->doc, out);
         (void)fprintf(out, ".");
-        if (row->kind != SETTINGS_PATH && row->kind != SETTINGS_ENDPOINT &&
-            row->kind != SETTINGS_ENDPOINTS) {
+        if (rows_is_number(row)) {
             describe_number(row, out);
         }
         (void)fprintf(out, " Default: ");
         print_plain(row->fallback, out);
-        settings_flag(s, name);
+        rows_flag(row, name);
         (void)fprintf(out, ". Flag *--%s*, variable *", name);
-        settings_variable(s, name);
+        rows_variable(row, SETTINGS_PREFIX, name);
         print_plain(name, out);
         (void)fprintf(out, "*.\n\n");
     }
@@ -64,7 +63,7 @@ static void describe_example(FILE *out)
                   "# triald.conf - see triald.conf(5). A flag beats a variable, a variable "
                   "this file.\n");
     for (config_setting s = 0; s < CONFIG_SETTING_COUNT; s++) {
-        const settings_row *row = settings_row_of(s);
+        const rows_row *row = settings_row_of(s);
 
         if (s != CONFIG_config) { /* a file cannot name another file */
             (void)fprintf(out, "\n# %s\n#%s = %s\n", row->doc, row->name, row->fallback);

@@ -49,7 +49,7 @@ take_key(struct reading *reading, const char *section, const char *key, const ch
         return trial_fail(
             &reading->error, TRIAL_INVALID, "'%.60s' is no setting; triald --help lists them", key);
     }
-    if (reading->is_seen[setting] && settings_row_of(setting)->kind != SETTINGS_ENDPOINTS) {
+    if (reading->is_seen[setting] && settings_row_of(setting)->kind != ROWS_ENDPOINTS) {
         return trial_fail(&reading->error, TRIAL_INVALID, "%s stands in the file twice", key);
     }
     reading->is_seen[setting] = true;

@@ -1,8 +1,6 @@
 /* print.c - the effective settings, as a file that could be read again. */
 #include "settings.h"
 
-#include <inttypes.h>
-
 /* Results of printing are not looked at here: whoever gave `out` looks at its error flag. */
 
 static const char *origin_name(config_origin origin)
@@ -20,41 +18,33 @@ static const char *origin_name(config_origin origin)
     trial_panic(__FILE__, __LINE__, "a value from nowhere");
 }
 
-static void print_line(const settings_row *row, const char *text, config_origin origin, FILE *out)
+static void print_line(const rows_row *row, const char *text, config_origin origin, FILE *out)
 {
     (void)fprintf(out, "%s = %s ; %s\n", row->name, text, origin_name(origin));
 }
 
-static void print_number(const settings_row *row, const void *member, FILE *out)
-{
-    (void)fprintf(out, "%s = ", row->name);
-    if (row->kind == SETTINGS_BYTES) {
-        settings_print_bytes(*(const uint64_t *)member, out);
-    } else {
-        (void)fprintf(out, "%" PRIu32, *(const uint32_t *)member);
-    }
-}
-
 static void print_setting(const struct config *config, config_setting setting, FILE *out)
 {
-    const settings_row *row = settings_row_of(setting);
+    const rows_row *row = settings_row_of(setting);
     const void *member = (const char *)config + row->offset;
     config_origin origin = config->origins[setting];
 
     switch (row->kind) {
-    case SETTINGS_PATH:
-    case SETTINGS_ENDPOINT:
+    case ROWS_PATH:
+    case ROWS_TEXT:
+    case ROWS_ENDPOINT:
         print_line(row, member, origin, out);
         return;
-    case SETTINGS_ENDPOINTS:
+    case ROWS_ENDPOINTS:
         for (uint32_t i = 0; i < ((const config_endpoints *)member)->count; i++) {
             print_line(row, ((const config_endpoints *)member)->items[i], origin, out);
         }
         return;
-    case SETTINGS_BYTES:
-    case SETTINGS_COUNT:
-    case SETTINGS_MS:
-        print_number(row, member, out);
+    case ROWS_BYTES:
+    case ROWS_COUNT:
+    case ROWS_MS:
+        (void)fprintf(out, "%s = ", row->name);
+        rows_print_number(row, member, out);
         (void)fprintf(out, " ; %s\n", origin_name(origin));
         return;
     }
