@@ -1,40 +1,10 @@
 /* events.c - trialctl events: the catalogue, from the rows the daemon is built from. */
+#include "catalogue.h"
 #include "ctl.h"
 #include "json.h"
 #include "manual.h"
 #include "render.h"
 #include "trial/event.h"
-
-static const struct kind_name {
-    const char *name;
-    const char *doc;
-} kind_names[] = {
-    [TRIAL_FIELD_TEXT] = { "text", "text" },
-    [TRIAL_FIELD_INTEGER] = { "integer", "integer" },
-    [TRIAL_FIELD_NUMBER] = { "number", "number" },
-    [TRIAL_FIELD_TRUTH] = { "boolean", "true or false" },
-    [TRIAL_FIELD_DATE] = { "date", "YYYY-MM-DD" },
-    [TRIAL_FIELD_INSTANT] = { "instant", "RFC 3339" },
-    [TRIAL_FIELD_CODE] = { "code", "four digits" },
-    [TRIAL_FIELD_CHOICE] = { "choice", "one of" },
-    [TRIAL_FIELD_TEXTS] = { "texts", "list of texts" },
-    [TRIAL_FIELD_CODES] = { "codes", "list of codes" },
-    [TRIAL_FIELD_OBJECT] = { "object", "object" },
-    [TRIAL_FIELD_OBJECTS] = { "objects", "list of objects" },
-    [TRIAL_FIELD_ANY] = { "any", "any value" },
-    [TRIAL_FIELD_FREE] = { "map", "object of any fields" },
-};
-
-static const struct emitter_row {
-    char letter;
-    const char *beginning;
-    bool is_whole;
-    const char *who;
-} emitter_rows[] = {
-#define EMITTER(letter, beginning, is_whole, who) { #letter[0], beginning, is_whole, who },
-#include "trial/emitters.def"
-};
-#define EMITTER_ROWS (sizeof emitter_rows / sizeof emitter_rows[0])
 
 static void print_json(const trial_value *value)
 {
@@ -57,93 +27,12 @@ static trial_text choices_text(trial_arena *arena, const trial_choices *choices)
 static trial_text field_type(trial_arena *arena, const trial_field *field)
 {
     return field->kind == TRIAL_FIELD_CHOICE ? choices_text(arena, field->choices)
-                                             : trial_text_of(kind_names[field->kind].doc);
+                                             : trial_text_of(catalogue_kind_doc(field->kind));
 }
 
 static bool has_fields(const trial_field *field)
 {
     return field->kind == TRIAL_FIELD_OBJECT || field->kind == TRIAL_FIELD_OBJECTS;
-}
-
-/* Who may say it, one text each; empty: anyone. */
-static trial_value *emitters_value(trial_arena *arena, trial_emitters emitters)
-{
-    trial_value *list = trial_value_list(arena);
-
-    for (size_t i = 0; i < EMITTER_ROWS && emitters != TRIAL_EMITTER_ANYONE; i++) {
-        if ((emitters & trial_emitter_bit_of(emitter_rows[i].letter)) != 0) {
-            trial_value_push(
-                arena,
-                list,
-                trial_value_text(arena,
-                                 trial_arena_print(arena,
-                                                   "%s%s",
-                                                   emitter_rows[i].beginning,
-                                                   emitter_rows[i].is_whole ? "" : "*")));
-        }
-    }
-    return list;
-}
-
-static trial_value *field_value(trial_arena *arena, const trial_field *field)
-{
-    trial_value *value = trial_value_map(arena);
-
-    trial_value_set(arena, value, "name", trial_value_word(arena, field->name));
-    trial_value_set(arena, value, "type", trial_value_word(arena, kind_names[field->kind].name));
-    trial_value_set(arena, value, "required", trial_value_truth(arena, field->is_required));
-    if (field->kind == TRIAL_FIELD_CHOICE) {
-        trial_value *words = trial_value_list(arena);
-
-        for (uint32_t i = 0; i < field->choices->count; i++) {
-            trial_value_push(arena, words, trial_value_word(arena, field->choices->words[i]));
-        }
-        trial_value_set(arena, value, "choices", words);
-    }
-    trial_value_set(arena, value, "doc", trial_value_word(arena, field->doc));
-    return value;
-}
-
-/* The fields of a shape; objects inside it are one level deep and hold theirs. */
-static trial_value *fields_value(trial_arena *arena, const trial_shape *shape)
-{
-    trial_value *list = trial_value_list(arena);
-
-    for (uint32_t i = 0; i < shape->count; i++) {
-        const trial_field *field = &shape->fields[i];
-        trial_value *value = field_value(arena, field);
-
-        if (has_fields(field)) {
-            const trial_shape *inner = field->shape();
-            trial_value *fields = trial_value_list(arena);
-
-            for (uint32_t k = 0; k < inner->count; k++) {
-                trial_value_push(arena, fields, field_value(arena, &inner->fields[k]));
-            }
-            trial_value_set(arena, value, "fields", fields);
-        }
-        trial_value_push(arena, list, value);
-    }
-    return list;
-}
-
-static trial_text kind_text(trial_kind kind)
-{
-    return kind == TRIAL_KIND_ANY ? TRIAL_TEXT("any") : trial_text_of(trial_kind_word(kind));
-}
-
-static trial_value *row_value(trial_arena *arena, const trial_event_row *row)
-{
-    trial_value *value = trial_value_map(arena);
-
-    trial_value_set(arena, value, "type", trial_value_word(arena, row->name));
-    trial_value_set(arena, value, "doc", trial_value_word(arena, row->doc));
-    trial_value_set(arena, value, "subject", trial_value_text(arena, kind_text(row->kind)));
-    trial_value_set(arena, value, "by", emitters_value(arena, row->emitters));
-    trial_value_set(arena, value, "rule", trial_value_word(arena, row->rule));
-    trial_value_set(arena, value, "feeds", trial_value_word(arena, row->feeds));
-    trial_value_set(arena, value, "fields", fields_value(arena, row->shape()));
-    return value;
 }
 
 static void print_field(trial_arena *arena, const trial_field *field, const char *indent)
@@ -172,8 +61,8 @@ static void print_fields(trial_arena *arena, const trial_shape *shape)
 
 static void print_row(trial_arena *arena, const trial_event_row *row)
 {
-    trial_text by = render_cell(arena, emitters_value(arena, row->emitters));
-    trial_text kind = kind_text(row->kind);
+    trial_text by = render_cell(arena, catalogue_emitters(arena, row->emitters));
+    trial_text kind = catalogue_subject(row->kind);
 
     (void)printf("%s\n%s\n\n", row->name, row->doc);
     (void)printf("subject  %.*s%s\n",
@@ -212,14 +101,14 @@ static void print_scdoc_fields(trial_arena *arena, const trial_shape *shape)
 
 static void print_scdoc_row(trial_arena *arena, const trial_event_row *row)
 {
-    trial_text by = render_cell(arena, emitters_value(arena, row->emitters));
+    trial_text by = render_cell(arena, catalogue_emitters(arena, row->emitters));
 
     (void)printf("## ");
     manual_plain(trial_text_of(row->name));
     (void)printf("\n\n");
     manual_plain(trial_text_of(row->doc));
     (void)printf("++\nSubject: ");
-    manual_plain(kind_text(row->kind));
+    manual_plain(catalogue_subject(row->kind));
     (void)printf("++\nSaid by: ");
     manual_plain(by.size == 0 ? TRIAL_TEXT("anyone") : by);
     (void)printf("++\nRule: ");
@@ -249,7 +138,7 @@ static int print_one(ctl_command *ctl, const char *name)
         return ctl_fail(ctl, &err);
     }
     if (ctl_is_json(ctl)) {
-        print_json(row_value(&ctl->arena, trial_event_row_of(type)));
+        print_json(catalogue_row(&ctl->arena, trial_event_row_of(type)));
     } else {
         print_row(&ctl->arena, trial_event_row_of(type));
     }
@@ -258,7 +147,7 @@ static int print_one(ctl_command *ctl, const char *name)
 
 int ctl_events(ctl_command *ctl)
 {
-    trial_value *rows = trial_value_list(&ctl->arena);
+    trial_value *rows;
 
     if (ctl_has(ctl, CTL_SCDOC)) {
         return print_scdoc(ctl);
@@ -266,9 +155,7 @@ int ctl_events(ctl_command *ctl)
     if (ctl->argument_count == 1) {
         return print_one(ctl, ctl->arguments[0]);
     }
-    for (trial_event_type type = 0; type < TRIAL_EVENT_COUNT; type++) {
-        trial_value_push(&ctl->arena, rows, row_value(&ctl->arena, trial_event_row_of(type)));
-    }
+    rows = catalogue_rows(&ctl->arena);
     if (ctl_is_json(ctl)) {
         print_json(rows);
     } else {

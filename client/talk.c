@@ -2,8 +2,8 @@
 #include "ctl.h"
 #include "json.h"
 #include "render.h"
+#include "word.h"
 
-#include <ctype.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <time.h>
@@ -140,22 +140,7 @@ int ctl_fail(const ctl_command *ctl, const trial_error *err)
 
 bool ctl_number_read(const char *text, uint64_t least, uint64_t most, uint64_t *ret_number)
 {
-    uint64_t number = 0;
-
-    if (text[0] == '\0' || strlen(text) > 19) { /* 19 digits fit 64 bits */
-        return false;
-    }
-    for (const char *at = text; *at != '\0'; at++) {
-        if (!isdigit((unsigned char)*at)) {
-            return false;
-        }
-        number = number * 10 + (uint64_t)(*at - '0');
-    }
-    if (number < least || number > most) {
-        return false;
-    }
-    *ret_number = number;
-    return true;
+    return word_number(trial_text_of(text), least, most, ret_number);
 }
 
 bool ctl_span_read(const char *text, uint64_t *ret_ms)
@@ -189,7 +174,6 @@ bool ctl_span_read(const char *text, uint64_t *ret_ms)
 void ctl_add_times(ctl_command *ctl, trial_value *params)
 {
     const char *known_at = ctl->values[CTL_KNOWN_AT];
-    uint64_t position = 0;
 
     if (ctl_has(ctl, CTL_AS_OF)) {
         trial_value_set(
@@ -198,12 +182,8 @@ void ctl_add_times(ctl_command *ctl, trial_value *params)
     if (known_at == NULL) {
         return;
     }
-    trial_value_set(&ctl->arena,
-                    params,
-                    "known_at",
-                    ctl_number_read(known_at, 0, INT64_MAX, &position)
-                        ? trial_value_unsigned(&ctl->arena, position)
-                        : trial_value_word(&ctl->arena, known_at));
+    trial_value_set(
+        &ctl->arena, params, "known_at", word_moment(&ctl->arena, trial_text_of(known_at)));
 }
 
 void ctl_add_filters(ctl_command *ctl, trial_value *params)

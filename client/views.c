@@ -3,6 +3,7 @@
 
 #include "json.h"
 #include "render.h"
+#include "word.h"
 
 #define ROWS_PAGE 1024
 #define DAY_MS 86400000u
@@ -106,24 +107,20 @@ trial_code views_rows(ctl_command *ctl,
     return TRIAL_OK;
 }
 
-/* KEY=VALUE conditions. True and false are truths, the rest is text: the daemon compares a number
- * also with its decimal text. Returns 0 or 64. */
+/* KEY=VALUE conditions. Returns 0 or 64. */
 static int read_where(ctl_command *ctl, trial_value *where)
 {
     for (uint32_t i = 1; i < ctl->argument_count; i++) {
         const char *word = ctl->arguments[i];
         const char *equals = strchr(word, '=');
-        const char *text = equals == NULL ? "" : equals + 1;
-        trial_value *value = trial_value_word(&ctl->arena, text);
 
         if (equals == NULL || equals == word) {
             return ctl_usage(ctl, "'%s' is not KEY=VALUE", word);
         }
-        if (strcmp(text, "true") == 0 || strcmp(text, "false") == 0) {
-            value = trial_value_truth(&ctl->arena, text[0] == 't');
-        }
-        trial_value_set_text(
-            &ctl->arena, where, (trial_text){ word, (uint32_t)(equals - word) }, value);
+        trial_value_set_text(&ctl->arena,
+                             where,
+                             (trial_text){ word, (uint32_t)(equals - word) },
+                             word_condition(&ctl->arena, trial_text_of(equals + 1)));
     }
     return CTL_EXIT_DONE;
 }

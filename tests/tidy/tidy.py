@@ -23,7 +23,7 @@ LIBRARIES = [
     (r"msgpack(\.h|/.*)", ("proto/",)),
     (r"systemd/.*", ("daemon/host/",)),
     (r"ini\.h", ("daemon/config/",)),
-    (r"jansson\.h", ("client/",)),
+    (r"jansson\.h", ("client/json/",)),
     (r"libsmartcols\.h|libsmartcols/.*", ("client/",)),
 ]
 

@@ -1,7 +1,7 @@
 /* json.h - JSON text to values and back. Reading is jansson's; an integer stays an integer and 3.0
  * stays a float. */
-#ifndef CLIENT_JSON_H
-#define CLIENT_JSON_H
+#ifndef CLIENT_JSON_JSON_H
+#define CLIENT_JSON_JSON_H
 
 #include "trial/value.h"
 
