@@ -8,30 +8,6 @@
 
 /* Results of printing are not looked at here: whoever gave `out` looks at its error flag. */
 
-/* scdoc takes an underscore for emphasis and a dollar for nothing, a backslash makes it plain. */
-static void print_plain(const char *text, FILE *out)
-{
-    for (const char *at = text; *at != '\0'; at++) {
-        if (strchr("_*\\", *at) != NULL) {
-            (void)fputc('\\', out);
-        }
-        (void)fputc(*at, out);
-    }
-}
-
-static void describe_number(const rows_row *row, FILE *out)
-{
-    (void)fprintf(out, " From ");
-    if (row->kind == ROWS_BYTES) {
-        rows_print_bytes(row->least, out);
-        (void)fprintf(out, " to ");
-        rows_print_bytes(row->most, out);
-    } else {
-        (void)fprintf(out, "%" PRIu64 " to %" PRIu64, row->least, row->most);
-    }
-    (void)fprintf(out, ".");
-}
-
 static void describe_settings(FILE *out)
 {
     for (config_setting s = 0; s < CONFIG_SETTING_COUNT; s++) {
@@ -39,19 +15,20 @@ static void describe_settings(FILE *out)
         char name[ROWS_NAME_BYTES];
 
         (void)fprintf(out, "*");
-        print_plain(row->name, out);
+        rows_print_plain(row->name, out);
         (void)fprintf(out, "* = %s\n\t", rows_placeholder(row));
-        print_plain(row->doc, out);
+        rows_print_plain(row->doc, out);
         (void)fprintf(out, ".");
         if (rows_is_number(row)) {
-            describe_number(row, out);
+            (void)fputc(' ', out);
+            rows_print_range(row, out);
         }
         (void)fprintf(out, " Default: ");
-        print_plain(row->fallback, out);
+        rows_print_plain(row->fallback, out);
         rows_flag(row, name);
         (void)fprintf(out, ". Flag *--%s*, variable *", name);
         rows_variable(row, SETTINGS_PREFIX, name);
-        print_plain(name, out);
+        rows_print_plain(name, out);
         (void)fprintf(out, "*.\n\n");
     }
 }
@@ -196,9 +173,9 @@ static void describe_conditions(FILE *out)
 static void print_trouble(const char *seen, const char *says, FILE *out)
 {
     (void)fprintf(out, "*");
-    print_plain(seen, out);
+    rows_print_plain(seen, out);
     (void)fprintf(out, "*\n\t");
-    print_plain(says, out);
+    rows_print_plain(says, out);
     (void)fprintf(out, ".\n\n");
 }
 

@@ -51,7 +51,7 @@ static bool has_written(const char *line, size_t size)
 static size_t start_line(char *line, host_level level)
 {
     int size = is_journal() ? snprintf(line, HOST_LOG_LINE_BYTES, "<%d>", (int)level)
-                            : snprintf(line, HOST_LOG_LINE_BYTES, "triald: ");
+                            : snprintf(line, HOST_LOG_LINE_BYTES, HOST_PROGRAM ": ");
 
     TRIAL_ASSERT(size > 0 && size < HOST_LOG_LINE_BYTES / 2);
     return (size_t)size;

@@ -246,3 +246,27 @@ void rows_print_number(const rows_row *row, const void *member, FILE *out)
         (void)fprintf(out, "%" PRIu32, *(const uint32_t *)member);
     }
 }
+
+/* scdoc takes an underscore for emphasis, a backslash makes it plain. */
+void rows_print_plain(const char *text, FILE *out)
+{
+    for (const char *at = text; *at != '\0'; at++) {
+        if (strchr("_*\\", *at) != NULL) {
+            (void)fputc('\\', out);
+        }
+        (void)fputc(*at, out);
+    }
+}
+
+void rows_print_range(const rows_row *row, FILE *out)
+{
+    if (row->kind == ROWS_BYTES) {
+        (void)fprintf(out, "From ");
+        rows_print_bytes(row->least, out);
+        (void)fprintf(out, " to ");
+        rows_print_bytes(row->most, out);
+    } else {
+        (void)fprintf(out, "From %" PRIu64 " to %" PRIu64, row->least, row->most);
+    }
+    (void)fprintf(out, ".");
+}

@@ -63,6 +63,12 @@ void rows_copy_text(trial_text value, char *ret_text);
 /** Write a number of bytes with the largest suffix that keeps it whole. */
 void rows_print_bytes(uint64_t bytes, FILE *out);
 
+/** Write text for scdoc with every letter that means something to it made harmless. */
+void rows_print_plain(const char *text, FILE *out);
+
+/** Write `From 1K to 1M.`, the range of a numeric row. */
+void rows_print_range(const rows_row *row, FILE *out);
+
 /** Write the value of a numeric row. */
 void rows_print_number(const rows_row *row, const void *member, FILE *out);
 

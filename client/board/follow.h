@@ -1,0 +1,54 @@
+/* follow.h - the subscriptions to the daemon, one for the whole log and one for each programme that
+ * somebody looks at, each with its ring. They mend themselves: where the daemon is silent they ask
+ * again for what comes behind the last event they have. */
+#ifndef BOARD_FOLLOW_H
+#define BOARD_FOLLOW_H
+
+#include "ring.h"
+#include "trial/client.h"
+
+typedef struct board_follow board_follow;
+typedef struct board_follows board_follows;
+
+/**
+ * Begin to follow the log.
+ *
+ * beside  the client whose ZeroMQ context is shared; it is closed last.
+ * room    most programmes at once.
+ */
+TRIAL_MUST_USE trial_code follows_open(const char *endpoint,
+                                       const trial_client *beside,
+                                       uint32_t room,
+                                       uint32_t ring_events,
+                                       size_t ring_bytes,
+                                       board_follows **ret_follows,
+                                       trial_error *err);
+void follows_close(board_follows *follows); /* NULL is fine */
+
+/** Take what came, and mend what is silent. True: something was done. */
+bool follows_turn(board_follows *follows);
+
+/** Fill with descriptors that poll readable; returns how many, at most `room`. */
+uint32_t follows_fds(const board_follows *follows, int *ret_fds, uint32_t room);
+
+/** How often a subscription was made anew since the start. */
+uint64_t follows_mended(const board_follows *follows);
+
+/** The log's name; "" where the daemon was never heard. */
+const char *follows_log(const board_follows *follows);
+
+/** Counts how often the daemon turned out to have another log; all positions mean something else
+ * then. */
+uint64_t follows_generation(const board_follows *follows);
+
+/** That of a programme, absent for the whole log, held once more. NULL: too many programmes. */
+board_follow *follow_hold(board_follows *follows, trial_text programme);
+void follow_release(board_follow *follow); /* NULL is fine */
+
+const board_ring *follow_ring(const board_follow *follow);
+bool follow_is_placed(const board_follow *follow); /* its ring has a beginning */
+bool follow_is_live(
+    const board_follow *follow); /* the daemon speaks, and all it had was received */
+uint64_t follow_head(const board_follow *follow); /* the last position we have heard of */
+
+#endif
