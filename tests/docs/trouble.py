@@ -29,7 +29,8 @@ MACROS = {"BACKUP_MANIFEST": "BACKUP", "STORE_MARKER": "STORE", "STORE_DAEMON": 
 WORDS = re.compile(r"[a-z]{3}")
 # What these say is an answer to a peer, under a code and a rule.
 PEERS = re.compile(r"daemon/(domain|views)/|proto/(arrival|canonical|catalogue|frame|pack|row|"
-                   r"shape|shape_write|time|value|values|write)\.c|client/(json|import|uuid7)\.c|"
+                   r"shape|shape_write|time|value|values|write)\.c|client/(json/json|import|uuid7)\.c|"
+                   r"client/board/(route|desk|answer|opening|http_exchange)\.c|"
                    r"daemon/engine/(append|answers|page)\.c")
 
 
