@@ -2,6 +2,9 @@
 #include "json.h"
 #include "reading.h"
 #include "render.h"
+#include "watch.h"
+
+#include <unistd.h>
 
 #define FEED_WAIT_MS 1000
 
@@ -132,7 +135,8 @@ int ctl_watch(ctl_command *ctl)
     reading_question question = { 0 };
 
     if (!ctl_has(ctl, CTL_FEED)) {
-        return follow(ctl, &question);
+        return isatty(STDOUT_FILENO) == 1 && !ctl_is_json(ctl) ? watch_run(ctl)
+                                                               : follow(ctl, &question);
     }
     if (ctl_has(ctl, CTL_PROGRAMME)) {
         return ctl_usage(ctl, "the feed knows no --programme; leave out --feed");

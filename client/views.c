@@ -248,31 +248,46 @@ static void sort_by_day(trial_value *rows)
     }
 }
 
-int ctl_due(ctl_command *ctl)
+trial_code views_due(
+    ctl_command *ctl, int64_t days, uint32_t *ret_count, trial_value **ret_rows, trial_error *err)
 {
     trial_value *rows = NULL;
     trial_value *near = trial_value_list(&ctl->arena);
+    trial_code code = views_rows(ctl, "deadline", NULL, NULL, 0, NULL, &rows, err);
+
+    if (code != TRIAL_OK) {
+        return code;
+    }
+    for (uint32_t i = 0; i < rows->as.list.count; i++) {
+        if (is_near(rows->as.list.items[i], days)) {
+            trial_value_push(&ctl->arena, near, rows->as.list.items[i]);
+        }
+    }
+    sort_by_day(near);
+    *ret_count = rows->as.list.count;
+    *ret_rows = near;
+    return TRIAL_OK;
+}
+
+int ctl_due(ctl_command *ctl)
+{
+    trial_value *near = NULL;
+    uint32_t count = 0;
     trial_error err = TRIAL_ERROR_NONE;
     uint64_t within_ms = 30 * (uint64_t)DAY_MS;
 
     if (ctl_has(ctl, CTL_WITHIN) && !ctl_span_read(ctl->values[CTL_WITHIN], &within_ms)) {
         return ctl_usage(ctl, "--within takes a time such as 30d");
     }
-    if (views_rows(ctl, "deadline", NULL, NULL, 0, NULL, &rows, &err) != TRIAL_OK) {
+    if (views_due(ctl, (int64_t)(within_ms / DAY_MS), &count, &near, &err) != TRIAL_OK) {
         return ctl_fail(ctl, &err);
     }
-    for (uint32_t i = 0; i < rows->as.list.count; i++) {
-        if (is_near(rows->as.list.items[i], (int64_t)(within_ms / DAY_MS))) {
-            trial_value_push(&ctl->arena, near, rows->as.list.items[i]);
-        }
-    }
-    sort_by_day(near);
     if (ctl_is_json(ctl)) {
         print_json(near);
     } else {
         render_table(stdout, &ctl->arena, near, views_columns("deadline"));
     }
-    if (rows->as.list.count == 0) {
+    if (count == 0) {
         ctl_say_since_when(ctl);
     } else if (near->as.list.count == 0 && !ctl_is_json(ctl)) {
         ctl_say("nothing is overdue, and nothing falls due in that time");

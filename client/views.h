@@ -22,6 +22,15 @@ TRIAL_MUST_USE trial_code views_rows(ctl_command *ctl,
                                      trial_value **ret_rows,
                                      trial_error *err);
 
+/**
+ * What is overdue, or falls due within so many days: the earliest first.
+ *
+ * ret_count  all rows of the view, near or not.
+ * ret_rows   a list; it lives in ctl->arena.
+ */
+TRIAL_MUST_USE trial_code views_due(
+    ctl_command *ctl, int64_t days, uint32_t *ret_count, trial_value **ret_rows, trial_error *err);
+
 /** The columns a table shows of a view, separated by spaces; "" where there is no such view. */
 const char *views_columns(const char *view);
 

@@ -25,6 +25,7 @@ LIBRARIES = [
     (r"ini\.h", ("daemon/config/",)),
     (r"microhttpd\.h", ("client/board/http",)),
     (r"jansson\.h", ("client/json/",)),
+    (r"curses\.h", ("client/",)),
     (r"libsmartcols\.h|libsmartcols/.*", ("client/",)),
 ]
 

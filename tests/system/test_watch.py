@@ -1,0 +1,252 @@
+#!/usr/bin/python3
+"""`trialctl watch` on a terminal is a screen: what it shows is what the views say, it follows the
+log by itself, outlives its daemon, and leaves the terminal as it was."""
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import termios
+import time
+import unittest
+
+import harness
+from small_world import World
+
+try:
+    import pyte
+except ImportError:
+    pyte = None
+
+ENTER = "\x1b[?1049h"
+LEAVE = "\x1b[?1049l"
+
+
+class Watch:
+    """A trialctl on a terminal, and what a person sees there."""
+
+    def __init__(self, daemon, *arguments, rows=40, columns=120, environment=None):
+        self.screen = pyte.Screen(columns, rows)
+        self.stream = pyte.ByteStream(self.screen)
+        self.raw = b""
+        self.ours, theirs = pty.openpty()
+        termios.tcsetwinsize(theirs, (rows, columns))
+        self.before = termios.tcgetattr(theirs)
+        self.theirs = theirs
+        settings = {"TRIALD_ENDPOINT": daemon.endpoint, "TERM": "xterm-256color",
+                    "LC_ALL": "C.UTF-8", **(environment or {})}
+        self.process = subprocess.Popen(
+            [harness.program("TRIALCTL", "trialctl"), "watch", *arguments], stdin=theirs,
+            stdout=theirs, stderr=subprocess.PIPE, env=harness.clean_environment(settings),
+            start_new_session=True)
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait(harness.WAIT_S)
+        self.process.stderr.close()
+        os.close(self.ours)
+        os.close(self.theirs)
+
+    def text(self):
+        return "\n".join(line.rstrip() for line in self.screen.display)
+
+    def line(self, word):
+        """The first line that has the word."""
+        return next((line.rstrip() for line in self.screen.display if word in line), "")
+
+    def event(self, position):
+        """The line of an event; "" where it is out of sight."""
+        begin = re.compile(rf" *{position}  \d{{4}}-")
+        return next((line.rstrip() for line in self.screen.display if begin.match(line)), "")
+
+    def until(self, is_there, what):
+        """Look at the screen until it shows what is wanted."""
+        until = time.monotonic() + harness.WAIT_S
+        while not is_there():
+            left = until - time.monotonic()
+            if left <= 0 or not select.select([self.ours], [], [], left)[0]:
+                raise AssertionError(f"{what} is not on the screen:\n{self.text()}")
+            more = os.read(self.ours, 65536)
+            self.raw += more
+            self.stream.feed(more)
+
+    def shows(self, *words):
+        self.until(lambda: all(word in self.text() for word in words), words)
+
+    def press(self, keys):
+        os.write(self.ours, keys)
+
+    def resize(self, rows, columns):
+        self.screen.resize(rows, columns)
+        self.screen.reset()
+        fcntl.ioctl(self.theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        self.process.send_signal(signal.SIGWINCH)
+
+    def end(self):
+        """Its status, after everything it still wrote was seen."""
+        status = self.process.wait(harness.WAIT_S)
+        while select.select([self.ours], [], [], 0)[0]:
+            self.raw += os.read(self.ours, 65536)
+        return status
+
+
+def step(watch, name):
+    """The number beside a step of the funnel."""
+    words = watch.line(f"{name} ").split()
+    return int(words[words.index(name) + 1]) if name in words[:1] else None
+
+
+@unittest.skipIf(pyte is None, "python3-pyte, which says what a person sees, is not installed")
+class WatchScreen(harness.DaemonCase):
+    def watch(self, *arguments, **options):
+        watch = Watch(self.daemon, *arguments, **options)
+        self.addCleanup(watch.close)
+        return watch
+
+    def test_it_shows_what_the_views_say(self):
+        self.daemon.import_file()
+        watch = self.watch()
+        watch.shows("position 1866", "live", "Funnel ff2", "Networks")
+        funnel = self.daemon.ask("funnel", "ff2")
+        for name in ("submitted", "withdrawn", "rejected", "endorsed", "approved", "started",
+                     "abandoned", "lapsed", "completed", "evaluated", "assessed"):
+            self.assertEqual(step(watch, name), funnel[name], watch.text())
+        networks = self.daemon.ask("list", "network", "programme=ff2")
+        for row in networks[:3]:
+            short = row["subject"].split("/")[1]
+            numbers = watch.line(f"{short} ").split()[-4:]
+            self.assertEqual([int(n) for n in numbers],
+                             [row[c] for c in ("submitted", "approved", "completed", "evaluated")])
+        due = self.daemon.ask("due")
+        late = sum(r["state"] == "overdue" and r["programme"] == "ff2" for r in due)
+        self.assertIn(f"Overdue {late},", watch.text())
+        newest = self.daemon.log("--from", "1866")[0]
+        self.assertIn(newest["type"], watch.event(1866))
+
+    def test_what_comes_is_seen_without_a_key(self):
+        self.peer.append(self.world.foundation() + self.world.trial("approved"))
+        watch = self.watch()
+        watch.shows("Funnel w1", "live")
+        self.assertEqual(step(watch, "approved"), 1)
+        self.peer.append(self.world.trial("submitted", 2))
+        watch.until(lambda: step(watch, "submitted") == 2, "a second trial")
+        head = self.daemon.ask("status")["head"]
+        watch.until(lambda: watch.event(head) and f"position {head}" in watch.text(), "it")
+
+    def test_the_daemon_may_go_and_come_back(self):
+        self.peer.append(self.world.foundation())
+        watch = self.watch()
+        watch.shows("live", "Funnel w1")
+        self.peer.close()
+        self.daemon.kill()
+        watch.shows("waiting")
+        self.daemon.start()
+        self.peer = self.daemon.peer()
+        self.addCleanup(self.peer.close)
+        self.peer.append(self.world.trial("submitted", 2))
+        watch.until(lambda: step(watch, "submitted") == 1 and "live" in watch.text(), "the trial")
+        position = self.daemon.ask("status")["head"]
+        watch.until(lambda: watch.event(position), "its event")
+
+    def test_only_what_was_asked_for(self):
+        self.peer.append(self.world.foundation() + self.world.trial("approved"))
+        watch = self.watch("--type", "activity.")
+        watch.shows("live", "none yet")
+        self.peer.append([self.world.activity(), self.world.round_opened(7)])
+        watch.shows("activity.completed")
+        self.assertNotIn("round.opened", watch.text())
+
+    def test_keys(self):
+        self.daemon.import_file()
+        watch = self.watch()
+        watch.until(lambda: watch.event(1866) and "Funnel ff2" in watch.text(), "the newest")
+        watch.press(b"\x1bOB")
+        watch.shows("newer above")
+        self.assertEqual(watch.event(1866), "")
+        watch.press(b"\x1bOH")
+        watch.until(lambda: watch.event(1866) != "", "the newest again")
+        self.peer.append(World("w2").foundation())
+        watch.shows("one of 2 programmes")
+        watch.press(b"p")
+        watch.shows("Funnel w2")
+        watch.press(b"p")
+        watch.shows("Funnel ff2")
+        watch.press(b"q")
+        self.assertEqual(watch.end(), 0)
+
+    def test_windows_of_any_size(self):
+        self.daemon.import_file()
+        watch = self.watch(rows=24, columns=80)
+        watch.shows("Funnel ff2", "Overdue", "Events", "live")
+        for rows, columns in ((12, 40), (60, 200), (10, 41), (30, 75), (30, 76)):
+            watch.resize(rows, columns)
+            watch.shows("Funnel ff2", "Events")
+        watch.resize(5, 20)
+        watch.shows("make the window")
+        watch.resize(24, 80)
+        watch.shows("Funnel ff2", "Events")
+        watch.press(b"q")
+        self.assertEqual(watch.end(), 0)
+
+    def test_letters_of_any_width_line_up(self):
+        world = World("w3")
+        events = world.foundation()
+        for event in events:
+            if event["type"].startswith("network.app"):
+                event["data"]["theme"] = "Ældre på 日本 Århus"
+        self.peer.append(events)
+        watch = self.watch()
+        watch.shows("Ældre på", "live")
+        row = self.daemon.ask("list", "network")[0]
+        line = watch.line("Ældre")
+        self.assertEqual(line.split()[-4:], [str(row[c]) for c in (
+            "submitted", "approved", "completed", "evaluated")])
+
+    def test_the_terminal_is_left_as_it_was(self):
+        for end in (lambda w: w.press(b"q"), lambda w: w.process.send_signal(signal.SIGINT),
+                    lambda w: w.process.send_signal(signal.SIGTERM)):
+            watch = self.watch()
+            watch.shows("live")
+            end(watch)
+            self.assertIn(watch.end(), (0, 130, 143))
+            self.assertIn(LEAVE.encode(), watch.raw)
+            self.assertEqual(termios.tcgetattr(watch.theirs), watch.before)
+
+    def test_no_colour_where_none_is_wanted(self):
+        self.peer.append(self.world.foundation())
+        watch = self.watch(environment={"NO_COLOR": "1"})
+        watch.shows("live", "Funnel w1")
+        self.assertTrue(all(cell.fg == "default" and cell.bg == "default"
+                            for row in watch.screen.buffer.values() for cell in row.values()))
+
+    def test_what_events_say_cannot_steer_the_terminal(self):
+        world = World("w4")
+        events = world.foundation()
+        for event in events:
+            if event["type"].startswith("network.app"):
+                event["data"]["theme"] = "a\u0085b\u009b31mred"
+        try:
+            self.peer.append(events)
+        except harness.WireError as error:
+            self.assertEqual(error.code, "invalid")
+            return
+        watch = self.watch()
+        watch.shows("live", "Funnel w4")
+        self.assertNotIn("\u009b".encode(), watch.raw)
+
+    def test_a_terminal_that_cannot_be_drawn_on(self):
+        watch = self.watch(environment={"TERM": "dumb-as-a-post"})
+        self.assertEqual(watch.end(), 1)
+        self.assertIn("TERM", watch.process.stderr.read().decode())
+
+    def setUp(self):
+        super().setUp()
+        self.world = World()
+
+
+if __name__ == "__main__":
+    harness.main()
