@@ -47,6 +47,20 @@ class Case(unittest.TestCase):
         self.addCleanup(daemon.close)
         return daemon
 
+    def start_on_full(self, disk, daemon):
+        """True where it was ready; else it said why not, and is started with room, which is then
+        taken again."""
+        try:
+            daemon.start()
+        except harness.StartFailed as failed:
+            self.assertEqual(failed.status, 74, failed.stderr)
+            self.assertRegex(failed.stderr, r"triald: .*No space left on device")
+            disk.release()
+            daemon.start()
+            disk.fill()
+            return False
+        return True
+
 
 class Work:
     """Events for one store, and what became of them."""
@@ -192,14 +206,7 @@ class DiskFull(Case):
             daemon.kill()
         else:
             daemon.stop()
-        try:
-            daemon.start()
-        except harness.StartFailed as failed:
-            self.assertEqual(failed.status, 74, failed.stderr)
-            self.assertRegex(failed.stderr, r"triald: .*No space left")
-            disk.release()
-            daemon.start()
-            disk.fill()
+        self.start_on_full(disk, daemon)
         with Peer(daemon) as peer:
             work.check_reads(peer)
             work.until_refused(peer)
@@ -271,16 +278,7 @@ class StartOnAFullDisk(Case):
         if damage is not None:
             damage(disk)
         disk.fill()
-        is_ready = True
-        try:
-            daemon.start()
-        except harness.StartFailed as failed:
-            is_ready = False
-            self.assertEqual(failed.status, 74, failed.stderr)
-            self.assertRegex(failed.stderr, r"triald: .*No space left on device")
-            disk.release()
-            daemon.start()
-            disk.fill()
+        is_ready = self.start_on_full(disk, daemon)
         with Peer(daemon) as peer:
             work.check_reads(peer)
             work.until_refused(peer)
