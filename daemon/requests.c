@@ -433,24 +433,25 @@ void requests_answer_questions(loop *l)
     l->question_count = 0;
 }
 
-/* What a verification found concerns more than who asked for it. */
-static void note_verified(loop *l, const readers_job *job)
+/* Damage concerns more than who asked for what it lies in. Where no system call is to blame, what
+ * was read is not what was written. Only a verification that has looked at everything ends it. */
+static void note_damage(loop *l, const readers_job *job)
 {
-    l->verifying--;
-    if (job->code == TRIAL_OK) {
+    const trial_error *err = &job->err;
+
+    if (job->kind == READERS_LONG && job->code == TRIAL_OK) {
         conditions_set(l, CONDITION_DAMAGED, false, "%s", "");
-    } else if (job->code == TRIAL_STORAGE && job->err.position > 0) {
-        conditions_set(l,
-                       CONDITION_DAMAGED,
-                       true,
-                       "position %lld: %s",
-                       (long long)job->err.position,
-                       job->err.text);
+    } else if (job->code == TRIAL_STORAGE && err->system_errno == 0 && err->position > 0) {
+        conditions_set(
+            l, CONDITION_DAMAGED, true, "position %lld: %s", (long long)err->position, err->text);
+    } else if (job->code == TRIAL_STORAGE && err->system_errno == 0) {
+        conditions_set(l, CONDITION_DAMAGED, true, "%s", err->text);
     }
 }
 
 trial_code requests_finish(loop *l, readers_job *job)
 {
+    note_damage(l, job);
     if (job->kind == READERS_REBUILD || job->kind == READERS_CLEAR) {
         return rebuilding_continue(l, job);
     }
@@ -458,7 +459,7 @@ trial_code requests_finish(loop *l, readers_job *job)
         subscribers_take_page(l->subscribers, job, host_monotonic_ms());
     } else {
         if (job->kind == READERS_LONG) {
-            note_verified(l, job);
+            l->verifying--;
             conditions_look(l, host_monotonic_ms());
         }
         (void)net_send(l->net,

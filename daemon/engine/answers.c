@@ -64,28 +64,29 @@ static void put_page(pack_writer *answer, uint32_t msgid, answers_page *page)
     pack_writer_done(&page->events);
 }
 
-void answers_read(store *s,
-                  chain *known,
-                  const answers_settings *settings,
-                  uint32_t msgid,
-                  const struct trial_request_read *request,
-                  pack_writer *answer)
+trial_code answers_read(store *s,
+                        chain *known,
+                        const answers_settings *settings,
+                        uint32_t msgid,
+                        const struct trial_request_read *request,
+                        pack_writer *answer,
+                        trial_error *err)
 {
-    trial_error err = TRIAL_ERROR_NONE;
     answers_page page = { 0 };
     answers_filter filter;
     answers_range range;
-    trial_code code = choose_read(request, &filter, &range, &err);
+    trial_code code = choose_read(request, &filter, &range, err);
 
     if (code == TRIAL_OK) {
         range.bytes = settings->request_bytes - ANSWER_FRAME_BYTES;
-        code = answers_page_read(s, known, &filter, &range, &page, &err);
+        code = answers_page_read(s, known, &filter, &range, &page, err);
     }
     if (code != TRIAL_OK) {
-        proto_put_error(answer, msgid, &err);
+        proto_put_error(answer, msgid, err);
     } else {
         put_page(answer, msgid, &page);
     }
+    return code;
 }
 
 bool answers_read_at_once(store *s,
@@ -235,14 +236,14 @@ static void put_answer(pack_writer *answer,
     pack_writer_done(&rows);
 }
 
-void answers_query(store *s,
-                   const answers_settings *settings,
-                   uint32_t msgid,
-                   const struct trial_request_query *request,
-                   trial_date today,
-                   pack_writer *answer)
+trial_code answers_query(store *s,
+                         const answers_settings *settings,
+                         uint32_t msgid,
+                         const struct trial_request_query *request,
+                         trial_date today,
+                         pack_writer *answer,
+                         trial_error *err)
 {
-    trial_error err = TRIAL_ERROR_NONE;
     trial_arena arena = { 0 };
     store_read *read = NULL;
     moment *m = NULL;
@@ -251,23 +252,23 @@ void answers_query(store *s,
     moment_choice choice = { 0 };
     uint64_t committed = 0;
     uint64_t position = 0;
-    trial_code code = choose_query(request, today, &arena, &question, &choice, &err);
+    trial_code code = choose_query(request, today, &arena, &question, &choice, err);
 
     if (code == TRIAL_OK) {
-        code = store_read_begin(s, &read, &committed, &err);
+        code = store_read_begin(s, &read, &committed, err);
     }
     if (code == TRIAL_OK) {
-        code = moment_last(read, committed, &choice, &position, &err);
+        code = moment_last(read, committed, &choice, &position, err);
     }
     if (code == TRIAL_OK) {
         views_source source;
 
         m = moment_open(read, committed, &choice);
         source = moment_source(m);
-        code = views_answer_question(&question, &source, &arena, &found, &err);
+        code = views_answer_question(&question, &source, &arena, &found, err);
     }
     if (code != TRIAL_OK) {
-        proto_put_error(answer, msgid, &err);
+        proto_put_error(answer, msgid, err);
     } else {
         put_answer(answer,
                    msgid,
@@ -280,4 +281,5 @@ void answers_query(store *s,
     moment_close(m);
     store_read_end(read);
     trial_arena_done(&arena);
+    return code;
 }

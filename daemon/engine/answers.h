@@ -55,25 +55,28 @@ TRIAL_MUST_USE trial_code answers_page_read(store *s,
                                             answers_page *ret_page,
                                             trial_error *err);
 
-/** Answer `read`, `records` or `query` into a response frame; a refusal is an answer too. `today`:
- * the UTC day. */
-void answers_read(store *s,
-                  chain *known,
-                  const answers_settings *settings,
-                  uint32_t msgid,
-                  const struct trial_request_read *request,
-                  pack_writer *answer);
-void answers_records(store *s,
-                     const answers_settings *settings,
-                     uint32_t msgid,
-                     const struct trial_request_records *request,
-                     pack_writer *answer);
-void answers_query(store *s,
-                   const answers_settings *settings,
-                   uint32_t msgid,
-                   const struct trial_request_query *request,
-                   trial_date today,
-                   pack_writer *answer);
+/** Answer `read`, `records` or `query` into a response frame; a refusal is an answer too, and what
+ * is returned beside it. `today`: the UTC day. */
+trial_code answers_read(store *s,
+                        chain *known,
+                        const answers_settings *settings,
+                        uint32_t msgid,
+                        const struct trial_request_read *request,
+                        pack_writer *answer,
+                        trial_error *err);
+trial_code answers_records(store *s,
+                           const answers_settings *settings,
+                           uint32_t msgid,
+                           const struct trial_request_records *request,
+                           pack_writer *answer,
+                           trial_error *err);
+trial_code answers_query(store *s,
+                         const answers_settings *settings,
+                         uint32_t msgid,
+                         const struct trial_request_query *request,
+                         trial_date today,
+                         pack_writer *answer,
+                         trial_error *err);
 
 /**
  * Answer `read` if that is sure to be quick: the short history of one subject. False where it is

@@ -76,22 +76,32 @@ void readers_job_done(readers_job *job)
     free(job);
 }
 
-static void answer_request(readers *r, readers_job *job, chain *known)
+static trial_code answer_request(readers *r, readers_job *job, chain *known)
 {
     if (job->request.method == TRIAL_METHOD_READ) {
-        answers_read(
-            r->store, known, &r->settings, job->request.msgid, &job->request.as.read, &job->answer);
-    } else if (job->request.method == TRIAL_METHOD_RECORDS) {
-        answers_records(
-            r->store, &r->settings, job->request.msgid, &job->request.as.records, &job->answer);
-    } else {
-        answers_query(r->store,
-                      &r->settings,
-                      job->request.msgid,
-                      &job->request.as.query,
-                      job->today,
-                      &job->answer);
+        return answers_read(r->store,
+                            known,
+                            &r->settings,
+                            job->request.msgid,
+                            &job->request.as.read,
+                            &job->answer,
+                            &job->err);
     }
+    if (job->request.method == TRIAL_METHOD_RECORDS) {
+        return answers_records(r->store,
+                               &r->settings,
+                               job->request.msgid,
+                               &job->request.as.records,
+                               &job->answer,
+                               &job->err);
+    }
+    return answers_query(r->store,
+                         &r->settings,
+                         job->request.msgid,
+                         &job->request.as.query,
+                         job->today,
+                         &job->answer,
+                         &job->err);
 }
 
 static void do_long(readers *r, readers_job *job)
@@ -119,7 +129,7 @@ static void do_job(readers *r, readers_job *job, chain *known)
 {
     switch (job->kind) {
     case READERS_REQUEST:
-        answer_request(r, job, known);
+        job->code = answer_request(r, job, known);
         break;
     case READERS_PAGE:
         job->range.bytes = r->settings.request_bytes / 2;

@@ -38,7 +38,7 @@ typedef struct readers_job {
     answers_page page;
     rebuild *rebuild; /* begun by the first fold */
     uint64_t swapped; /* position at which it was swapped */
-    trial_code code;  /* of a page, a rebuild, a clearing or a verification */
+    trial_code code;  /* of whatever it was; what was asked for is answered all the same */
     trial_error err;
 } readers_job;
 

@@ -45,30 +45,30 @@ static trial_code check_range(const struct trial_request_records *request, trial
     return code;
 }
 
-void answers_records(store *s,
-                     const answers_settings *settings,
-                     uint32_t msgid,
-                     const struct trial_request_records *request,
-                     pack_writer *answer)
+trial_code answers_records(store *s,
+                           const answers_settings *settings,
+                           uint32_t msgid,
+                           const struct trial_request_records *request,
+                           pack_writer *answer,
+                           trial_error *err)
 {
     uint64_t from = request->from.is_set ? (uint64_t)request->from.value : 1;
     struct gathering page = { .limit = request->limit.is_set ? (uint32_t)request->limit.value
                                                              : TRIAL_READ_EVENTS_MAX,
                               .bytes = settings->request_bytes - ANSWER_FRAME_BYTES };
-    trial_error err = TRIAL_ERROR_NONE;
     store_read *read = NULL;
     uint64_t head = 0;
-    trial_code code = check_range(request, &err);
+    trial_code code = check_range(request, err);
 
     if (code == TRIAL_OK) {
-        code = store_read_begin(s, &read, &head, &err);
+        code = store_read_begin(s, &read, &head, err);
     }
     if (code == TRIAL_OK) {
-        code = store_read_log(read, from, false, gather, &page, &err);
+        code = store_read_log(read, from, false, gather, &page, err);
     }
     store_read_end(read);
     if (code != TRIAL_OK) {
-        proto_put_error(answer, msgid, &err);
+        proto_put_error(answer, msgid, err);
     } else {
         uint64_t next = from + page.count;
 
@@ -83,4 +83,5 @@ void answers_records(store *s,
         pack_put_raw(answer, pack_written(&page.records));
     }
     pack_writer_done(&page.records);
+    return code;
 }

@@ -324,21 +324,31 @@ static json_t *ask(desk *d, const char *method, const char *params)
     trial_arena arena = { 0 };
     pack_writer frame = { 0 };
     pack_writer answer = { 0 };
+    trial_error err = TRIAL_ERROR_NONE;
     trial_request request;
 
     commit(d);
     make_request(method, desk_json(params), &frame, &arena, &request);
     if (request.method == TRIAL_METHOD_READ) {
-        answers_read(d->store, &d->known, &settings, 77, &request.as.read, &answer);
+        (void)answers_read(d->store,
+                           &d->known,
+                           &settings,
+                           77,
+                           &request.as.read,
+                           &answer,
+                           &err); /* a refusal is an answer */
     } else if (request.method == TRIAL_METHOD_QUERY) {
-        answers_query(
-            d->store, &settings, 77, &request.as.query, trial_date_of(d->now_ns), &answer);
+        (void)answers_query(d->store,
+                            &settings,
+                            77,
+                            &request.as.query,
+                            trial_date_of(d->now_ns),
+                            &answer,
+                            &err); /* so here */
     } else {
-        trial_error found = TRIAL_ERROR_NONE;
-
-        if (answers_verify(d->store, 77, &request.as.verify, &progress, &answer, &found) ==
+        if (answers_verify(d->store, 77, &request.as.verify, &progress, &answer, &err) ==
             TRIAL_STORAGE) {
-            assert_true(found.position > 0);
+            assert_true(err.position > 0);
         }
     }
     (void)keep_answer(d, &answer);

@@ -151,26 +151,64 @@ class Work(Case):
 
 
 class Losses(Case):
-    def test_damage_that_a_verification_found(self):
+    def damaged(self):
+        """A daemon, and its store with one letter of an event changed; what mends that again."""
         daemon = self.daemon()
         daemon.import_events(harness.load())
         path = pathlib.Path(daemon.store) / "lmdb" / "data.mdb"
         self.assertEqual(daemon.ask("verify")["bad"], 0)  # for which the tables are brought level
         offset = path.read_bytes().index("Sygeplejeklinik uden for".encode())
-        with open(path, "r+b") as file:  # one page cache: the daemon sees it at once
-            file.seek(offset)
-            file.write(b"X")
+
+        def write(letter):
+            with open(path, "r+b") as file:  # one page cache: the daemon sees it at once
+                file.seek(offset)
+                file.write(letter)
+
+        write(b"X")
+        return daemon, lambda: write(b"S")
+
+    def assert_mended(self, daemon):
+        """Nothing but a verification that finds none ends it."""
+        self.assertEqual(daemon.ask("verify")["bad"], 0)
+        self.assert_over(daemon, "damaged", "damage was found in the store",
+                         "verified again, and no damage was found")
+        daemon.stop()
+
+    def test_damage_that_a_verification_found(self):
+        daemon, mend = self.damaged()
         found = daemon.ask("verify", status=8)
         self.assertGreater(found["bad"], 0)
         self.assert_shown(daemon, "damaged", "damage was found")
         self.assertIn(f"(position {found['bad']}: ", daemon.stderr())
-        with open(path, "r+b") as file:
-            file.seek(offset)
-            file.write(b"S")
-        self.assertEqual(daemon.ask("verify")["bad"], 0)
-        self.assert_over(daemon, "damaged", "the log was verified, and damage was found",
-                         "verified again, and no damage was found")
-        daemon.stop()
+        mend()
+        self.assert_mended(daemon)
+
+    def test_damage_that_a_read_meets(self):
+        daemon, mend = self.damaged()
+        with daemon.peer() as peer:
+            faults = []
+            for question in (peer.read_all, lambda: peer.query_all("trial", as_of="2018-02-28")):
+                try:
+                    question()
+                except harness.WireError as fault:
+                    self.assertEqual(fault.code, "storage", fault)
+                    faults.append(fault.message)
+            self.assertGreater(len(faults), 1)  # and the log says it once
+            self.assertIn(faults[-1], self.conditions(peer)["damaged"]["detail"])
+            self.assert_shown(daemon, "damaged", "damage was found")
+            mend()
+            self.assertEqual(len(peer.read_all()), 1866)
+            self.assertIn("damaged", self.conditions(peer))
+        self.assert_mended(daemon)
+
+    def test_damage_that_a_subscription_meets(self):
+        daemon, mend = self.damaged()
+        with daemon.peer() as peer:
+            peer.call("subscribe", **{"from": 1, "credit": 4000})
+            self.wait_for_status(daemon, "damage was found in the store")
+            self.assert_shown(daemon, "damaged", "damage was found")
+            mend()
+        self.assert_mended(daemon)
 
     def test_answers_to_peers_that_are_gone(self):
         daemon = self.daemon()
