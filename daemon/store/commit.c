@@ -125,9 +125,26 @@ static uint64_t bytes_wanted(const overlay *batch)
     return (uint64_t)batch->row_count * 4096 + batch->log_size * 2 + (uint64_t)1024 * 1024;
 }
 
+/* A damaged page may ask for any number of pages, and LMDB says that its map is full where there is
+ * room for many times what a commit wants. */
+#define FALSE_ALARM 8u
+
+static bool has_map_room(const store *s, uint64_t wanted)
+{
+    MDB_envinfo info;
+    MDB_stat facts;
+
+    return mdb_env_info(s->tables.env, &info) == MDB_SUCCESS &&
+           mdb_env_stat(s->tables.env, &facts) == MDB_SUCCESS &&
+           (info.me_last_pgno + 1) * facts.ms_psize + wanted < info.me_mapsize;
+}
+
 /* Room may have come back since, so what there was before counts as well. */
 int commit_reason(const store *s, int rc, uint64_t wanted, uint64_t free_before)
 {
+    if (rc == MDB_MAP_FULL && has_map_room(s, wanted * FALSE_ALARM)) {
+        return MDB_CORRUPTED;
+    }
     return rc == EIO && (free_before < wanted || space_free(s) < wanted) ? ENOSPC : rc;
 }
 

@@ -205,7 +205,7 @@ bool commit_is_running(store *s);
 int commit_compare_rows(const void *left, const void *right);
 
 /** LMDB reports a full disk as EIO: was it one, where so many bytes were wanted and so many were
- * free before? */
+ * free before? And it says that its map is full where damage has it ask for more than there is. */
 int commit_reason(const store *s, int rc, uint64_t wanted, uint64_t free_before);
 
 /* generation.c */

@@ -402,6 +402,32 @@ static void test_a_full_map_refuses_appends_and_loses_nothing(void **state)
     scratch_remove(path);
 }
 
+/* LMDB says that its map is full where a damaged page has it ask for more than there is. */
+static void test_a_map_with_room_that_is_called_full_is_damaged(void **state)
+{
+    static const struct {
+        uint64_t map_bytes;
+        trial_code code;
+    } maps[] = { { (uint64_t)1 << 30, TRIAL_STORAGE }, { 2 << 20, TRIAL_NO_SPACE } };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof maps / sizeof maps[0]; i++) {
+        char path[SCRATCH_PATH_BYTES] = "";
+        store_settings settings = scratch_settings(path);
+        store *s;
+
+        settings.map_bytes = maps[i].map_bytes;
+        s = make_store(&settings, path);
+        add(s, record_of(1, 100));
+        set_fault(PUT, 1, 1, MDB_MAP_FULL, false);
+        assert_int_equal(store_commit_all(s, NULL), maps[i].code);
+        clear_fault();
+        store_close(s);
+        check(&settings, 1);
+        scratch_remove(path);
+    }
+}
+
 #define WALKS (sizeof walks / sizeof walks[0])
 
 int main(void)
@@ -412,6 +438,7 @@ int main(void)
         cmocka_unit_test(test_a_commit_on_a_full_disk_is_not_a_broken_disk),
         cmocka_unit_test(test_appends_resume_by_themselves_when_the_disk_has_room_again),
         cmocka_unit_test(test_a_full_map_refuses_appends_and_loses_nothing),
+        cmocka_unit_test(test_a_map_with_room_that_is_called_full_is_damaged),
     };
     struct CMUnitTest tests[WALKS + sizeof others / sizeof others[0]];
 
