@@ -10,8 +10,8 @@
  * files whose path ends so FAULTY_ARM    calls count from the moment this file exists; without it
  * from the start FAULTY_TOLD   a file that takes one line, once the nth call was reached; of
  * `memory` it names the library or program that asked FAULTY_MAGIC  what fstatfs() says the file
- * system is FAULTY_CLOCK  a file of 8 bytes: seconds the clock of the day is off by, read on each
- * call
+ * system is FAULTY_CLOCK  a file of 8 or 16 bytes: seconds the clock of the day is off by, and the
+ * coarse monotonic one, by which the store knows how old a snapshot is; read on each call
  *
  * A write to a descriptor opened O_DSYNC is `meta`: LMDB writes its meta pages so. */
 #include <dlfcn.h>
@@ -76,8 +76,9 @@ static void read_clock_file(void)
         return;
     }
     fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
-    at = fd < 0 ? MAP_FAILED
-                : (void *)syscall(SYS_mmap, NULL, sizeof(int64_t), PROT_READ, MAP_SHARED, fd, 0L);
+    at = fd < 0
+             ? MAP_FAILED
+             : (void *)syscall(SYS_mmap, NULL, 2 * sizeof(int64_t), PROT_READ, MAP_SHARED, fd, 0L);
     if (at != MAP_FAILED) {
         plan.clock_off = at;
     }
@@ -421,7 +422,10 @@ int clock_gettime(clockid_t clock, struct timespec *ret_now)
     read_plan();
     if (status == 0 && plan.clock_off != NULL &&
         (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) {
-        ret_now->tv_sec += (time_t)*plan.clock_off;
+        ret_now->tv_sec += (time_t)plan.clock_off[0];
+    }
+    if (status == 0 && plan.clock_off != NULL && clock == CLOCK_MONOTONIC_COARSE) {
+        ret_now->tv_sec += (time_t)plan.clock_off[1];
     }
     return (int)status;
 }
