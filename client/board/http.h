@@ -43,7 +43,8 @@ struct board_exchange {
     struct MHD_Connection *connection;
     trial_arena arena;
     board_route route;
-    trial_error fault; /* of the target; code TRIAL_OK where it has none */
+    size_t target_size; /* as it came */
+    trial_error fault;  /* of the target; code TRIAL_OK where it has none */
     unsigned fault_status;
     bool is_known;     /* the library has shown its header */
     bool is_begun;     /* the desk has it */

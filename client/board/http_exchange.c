@@ -81,6 +81,7 @@ void *http_on_target(void *context, const char *target, struct MHD_Connection *c
 
     exchange->http = http;
     exchange->connection = connection;
+    exchange->target_size = size;
     exchange->fault = TRIAL_ERROR_NONE;
     exchange->next = http->exchanges;
     if (exchange->next != NULL) {
@@ -143,12 +144,22 @@ void http_on_completed(void *context,
     *request_context = NULL;
 }
 
+/* Is it a name as RFC 9110 writes them? What is none, another server might read as one. */
+static bool is_name(const char *name)
+{
+    static const char letters[] = "!#$%&'*+-.^_`|~0123456789"
+                                  "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+    return name[0] != '\0' && name[strspn(name, letters)] == '\0';
+}
+
 /* Headers that may stand once, and how often they do. */
 struct header_counts {
     uint32_t host;
     uint32_t length;
     uint32_t encoding;
     bool has_body;
+    bool is_odd; /* one has a name that is none */
 };
 
 static enum MHD_Result
@@ -157,6 +168,7 @@ count_header(void *context, enum MHD_ValueKind kind, const char *name, const cha
     struct header_counts *counts = context;
 
     (void)kind;
+    counts->is_odd = counts->is_odd || !is_name(name);
     if (strcasecmp(name, MHD_HTTP_HEADER_HOST) == 0) {
         counts->host++;
     } else if (strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0) {
@@ -175,6 +187,18 @@ set_fault(board_exchange *exchange, unsigned status, trial_code code, const char
     (void)trial_fail(&exchange->fault, code, "%s", sentence);
 }
 
+/* Is the request's line a method, a target and a version with one space between them? The library
+ * keeps the three where it read them, so what it passed over (more spaces, or all behind a NUL)
+ * shows in the distance between them. */
+static bool is_plain_line(const board_exchange *exchange, const char *method, const char *version)
+{
+    uintptr_t distance = (uintptr_t)version - (uintptr_t)method;
+
+    return (strcmp(version, MHD_HTTP_VERSION_1_1) == 0 ||
+            strcmp(version, MHD_HTTP_VERSION_1_0) == 0) &&
+           distance == strlen(method) + 1 + exchange->target_size + 1;
+}
+
 /* Nothing here takes a body, so whoever sends one is answered and cut: there is no second request
  * to be smuggled behind the first. True: it is to be cut. */
 static bool check_headers(board_exchange *exchange, const char *method, const char *version)
@@ -187,6 +211,13 @@ static bool check_headers(board_exchange *exchange, const char *method, const ch
                                     MHD_HEADER_KIND,
                                     count_header,
                                     &counts);
+    if (counts.is_odd || !is_plain_line(exchange, method, version)) {
+        set_fault(exchange,
+                  MHD_HTTP_BAD_REQUEST,
+                  TRIAL_MALFORMED,
+                  "the request's line or the name of a header is not HTTP/1.1 to the letter");
+        return true;
+    }
     if (counts.encoding > 0 || counts.length > 1) {
         set_fault(exchange,
                   MHD_HTTP_BAD_REQUEST,

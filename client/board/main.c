@@ -20,7 +20,8 @@ struct loop {
     board_state *board;
     board_http *http;
     int signal_fd;
-    uint64_t fed_ms; /* the watchdog */
+    uint64_t watchdog_ms; /* within which the watchdog is to be fed; 0: there is none */
+    uint64_t fed_ms;
 };
 
 static bool is_told_to_stop(const struct loop *loop)
@@ -38,7 +39,7 @@ static void feed_watchdog(struct loop *loop)
 {
     uint64_t now_ms = host_monotonic_ms();
 
-    if (now_ms - loop->fed_ms >= host_watchdog_us() / 2000) {
+    if (loop->watchdog_ms > 0 && now_ms - loop->fed_ms >= loop->watchdog_ms / 2) {
         host_notify_alive();
         loop->fed_ms = now_ms;
     }
@@ -134,7 +135,9 @@ static trial_code open_board(board_state *board, trial_error *err)
 
 static int serve(board_state *board, trial_error *err)
 {
-    struct loop loop = { .board = board, .signal_fd = host_signals_open(err) };
+    struct loop loop = { .board = board,
+                         .signal_fd = host_signals_open(err),
+                         .watchdog_ms = host_watchdog_us() / 1000 };
     uint16_t port = 0;
     trial_code code = loop.signal_fd < 0 ? err->code : open_board(board, err);
 

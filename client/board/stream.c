@@ -208,7 +208,7 @@ static void ask_for_page(board_stream *stream, uint64_t now_ms)
 
     trial_arena_done(&arena);
     stream->waits_for_page = code == TRIAL_OK;
-    stream->try_ms = now_ms + RETRY_MS;
+    stream->try_ms = code == TRIAL_OK ? now_ms : now_ms + RETRY_MS;
 }
 
 /* Is the text the filter, or does it begin with it where the filter ends in `mark`? */

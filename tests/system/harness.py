@@ -45,6 +45,13 @@ def program(variable, name):
     return os.path.abspath(path)
 
 
+def is_plain(path):
+    """Was the program built without a sanitizer, so that its memory is its own?"""
+    with open(path, "rb") as file:
+        content = file.read()
+    return b"__asan_init" not in content and b"__tsan_init" not in content
+
+
 def seed():
     """A seed for what is random in a test; printed, and repeated by TRIAL_SEED."""
     value = int(os.environ.get("TRIAL_SEED") or random.SystemRandom().randrange(1 << 32))
@@ -99,7 +106,8 @@ class Result:
 
 def clean_environment(extra=None):
     """The environment without any setting of ours, plus `extra`."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("TRIALD_")}
+    environment = {k: v for k, v in os.environ.items()
+                   if not k.startswith(("TRIALD_", "TRIALBOARD_"))}
     for name in ("STATE_DIRECTORY", "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS",
                  "LISTEN_PID"):
         environment.pop(name, None)
@@ -310,17 +318,23 @@ def ctl(*arguments, status=0, stdin=None, environment=None, timeout="100s"):
     return result
 
 
-def triald(*arguments, status=0):
-    """Run triald to its end with nothing but these flags, and hold its exit status against
-    `status`."""
-    run = subprocess.run([program("TRIALD", "triald"), *map(str, arguments)],
-                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                         env=clean_environment(), timeout=2 * WAIT_S, check=False)
-    result = Result(["triald", *arguments], run.returncode, run.stdout.decode("utf-8"),
-                    run.stderr.decode("utf-8", "replace"))
+def run(path, *arguments, status=None, environment=None):
+    """Run a program to its end with nothing but these flags and variables, and hold its exit status
+    against `status` (None: any)."""
+    done = subprocess.run([path, *map(str, arguments)],
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          env=clean_environment(environment), timeout=2 * WAIT_S, check=False)
+    name = os.path.basename(path)
+    result = Result([name, *arguments], done.returncode, done.stdout.decode("utf-8"),
+                    done.stderr.decode("utf-8", "replace"))
     if status is not None and result.status != status:
-        raise AssertionError(f"triald ended with {result.status}, not {status}: {result}")
+        raise AssertionError(f"{name} ended with {result.status}, not {status}: {result}")
     return result
+
+
+def triald(*arguments, status=0):
+    """Run triald to its end with nothing but these flags."""
+    return run(program("TRIALD", "triald"), *arguments, status=status)
 
 
 def summary(result):
