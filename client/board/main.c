@@ -11,8 +11,11 @@
 
 #define EXIT_USAGE 64
 #define EXIT_CONFIG 78
-#define TURN_MS 100 /* between two looks at clocks: heartbeats, deadlines, silence */
-#define FDS_OTHER 3 /* signals, the HTTP server, questions */
+#define TURN_MS 100   /* between two looks at clocks: heartbeats, deadlines, silence */
+#define START_MS 1000 /* for the daemon's first answer; without it the gateway serves what it can  \
+                       */
+#define TRY_MS 10     /* between two looks for a connection */
+#define FDS_OTHER 3   /* signals, the HTTP server, questions */
 
 extern char **environ;
 
@@ -85,6 +88,36 @@ static void run(struct loop *loop)
     free(fds);
 }
 
+static void on_first_answer(void *context, const trial_value *result, const trial_error *error)
+{
+    bool *is_there = context;
+
+    (void)error; /* whatever it was: there is nothing more to wait for */
+    *is_there = result != NULL;
+}
+
+/* Whoever asks as soon as we are ready should not be told that there is no connection yet. */
+static void wait_for_daemon(board_state *board)
+{
+    uint64_t until_ms = host_monotonic_ms() + START_MS;
+    bool is_there = false;
+    bool is_asked = false;
+
+    while (!is_there && host_monotonic_ms() < until_ms) {
+        struct pollfd fd = { .fd = asker_fd(board->asker), .events = POLLIN };
+
+        if (!is_asked) {
+            is_asked =
+                asker_ask(
+                    board->asker, "status", NULL, START_MS, on_first_answer, &is_there, NULL) ==
+                TRIAL_OK;
+        }
+        (void)poll(&fd, 1, TRY_MS); /* whatever it says, it is looked at */
+        (void)asker_turn(board->asker);
+    }
+    asker_forget(board->asker, &is_there);
+}
+
 static void say_where(const board_settings *settings, uint16_t port)
 {
     bool is_v6 = strchr(settings->address, ':') != NULL;
@@ -146,6 +179,7 @@ static int serve(board_state *board, trial_error *err)
         code = http_open(board, &loop.http, &port, err);
     }
     if (code == TRIAL_OK) {
+        wait_for_daemon(board);
         say_where(&board->settings, port);
         run(&loop);
         host_notify_stopping();

@@ -1,5 +1,5 @@
 #!/bin/sh
-# unit.sh ROOT BUILD - is the unit file what systemd understands, and how exposed does it leave us?
+# unit.sh ROOT BUILD - are the unit files what systemd understands, and how exposed do they leave us?
 set -eu
 build=$2
 exposure_most=15 # tenths; 1.5 of 10
@@ -10,19 +10,22 @@ if ! command -v systemd-analyze >/dev/null; then
 fi
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-# The program stands where it was built and not where it will be installed, and its pages nowhere
+# A program stands where it was built and not where it will be installed, and its pages nowhere
 # yet; what is left is the unit itself.
-sed -e "s|^\(Exec[A-Za-z]*=\)[^ ]*/triald|\1$build/triald|" -e '/^Documentation=/d' \
-    "$build/triald.service" >"$scratch/triald.service"
-systemd-analyze verify --man=no "$scratch/triald.service" >"$scratch/said" 2>&1 || true
-if grep -F "triald.service" "$scratch/said"; then
-    echo "failed: systemd does not understand the unit"
-    exit 1
-fi
-systemd-analyze security --offline=true --no-pager --threshold="$exposure_most" \
-    "$scratch/triald.service" >"$scratch/exposure" || {
-    cat "$scratch/exposure"
-    echo "failed: the unit is more exposed than $exposure_most tenths"
-    exit 1
-}
-tail -1 "$scratch/exposure"
+for unit in triald trialboard; do
+    [ -e "$build/$unit.service" ] || continue # trialboard may be left out of the build
+    sed -e "s|^\(Exec[A-Za-z]*=\)[^ ]*/$unit|\1$build/$unit|" -e '/^Documentation=/d' \
+        "$build/$unit.service" >"$scratch/$unit.service"
+    systemd-analyze verify --man=no "$scratch/$unit.service" >"$scratch/said" 2>&1 || true
+    if grep -F "$unit.service:" "$scratch/said"; then
+        echo "failed: systemd does not understand the unit"
+        exit 1
+    fi
+    systemd-analyze security --offline=true --no-pager --threshold="$exposure_most" \
+        "$scratch/$unit.service" >"$scratch/exposure" || {
+        cat "$scratch/exposure"
+        echo "failed: the unit is more exposed than $exposure_most tenths"
+        exit 1
+    }
+    tail -1 "$scratch/exposure"
+done
