@@ -29,3 +29,11 @@ for unit in triald trialboard; do
     }
     tail -1 "$scratch/exposure"
 done
+
+bytes() {
+    numfmt --from=iec "$(sed -n "s/^$1=//p" "$scratch/triald.service")"
+}
+if [ "$(bytes LimitDATA)" -ge "$(bytes MemoryMax)" ]; then
+    echo "failed: the kernel kills before memory is refused: LimitDATA= is not below MemoryMax="
+    exit 1
+fi
