@@ -2,9 +2,9 @@
 #include "reading.h"
 
 #include "trial/limits.h"
+#include "trial/subscriber.h"
 
-#define CREDIT_BACK (TRIAL_CREDIT_DEFAULT / 2) /* given back when so much is used up */
-#define SILENCE_MS (4 * TRIAL_HEARTBEAT_MS)    /* so long without a word: the daemon is gone */
+#define LOOK_MS 500u /* so soon it is noticed, and said, that the daemon is gone */
 
 trial_value *reading_filters(ctl_command *ctl, bool with_times)
 {
@@ -82,104 +82,66 @@ trial_code reading_walk(ctl_command *ctl,
 
 /* A subscription under way. */
 struct following {
-    ctl_command *ctl;
-    const reading_question *question;
-    uint64_t next; /* first position not visited yet */
+    trial_subscriber *subscriber;
     uint64_t count;
-    int64_t subscription;
-    uint32_t used; /* credit not given back yet */
     bool has_lost; /* the daemon was gone, and it was said */
 };
 
-static trial_code subscribe(struct following *following, trial_error *err)
+/* Say once that the daemon is gone, and once that it is back. */
+static void say_how_it_is(struct following *following)
 {
-    ctl_command *ctl = following->ctl;
-    trial_value *params = following->question->filters;
-    trial_value *result = NULL;
-    trial_code code;
+    trial_subscriber_state state = trial_subscriber_look(following->subscriber);
 
-    set_number(&ctl->arena, params, "from", following->next);
-    set_number(&ctl->arena, params, "credit", TRIAL_CREDIT_DEFAULT);
-    code = ctl_call(ctl, "subscribe", params, &result, err);
-    if (code == TRIAL_OK) {
-        following->subscription = trial_value_get_integer(result, "subscription");
-        following->used = 0;
-    }
-    return code;
-}
-
-/* Only new events are asked for: those behind today's head, also when the daemon is lost before
- * the first one comes. */
-static trial_code find_beginning(struct following *following, trial_error *err)
-{
-    trial_value *result = NULL;
-    trial_code code = TRIAL_OK;
-
-    following->next = following->question->from;
-    if (following->next == 0) {
-        code = ctl_call(following->ctl, "status", NULL, &result, err);
-        following->next = (uint64_t)trial_value_get_integer(result, "head") + 1;
-    }
-    return code;
-}
-
-static trial_code give_credit(struct following *following, trial_arena *arena, trial_error *err)
-{
-    trial_value *params;
-
-    if (following->used < CREDIT_BACK) {
-        return TRIAL_OK;
-    }
-    params = trial_value_map(arena);
-    trial_value_set(
-        arena, params, "subscription", trial_value_integer(arena, following->subscription));
-    set_number(arena, params, "add", following->used);
-    following->used = 0;
-    return trial_client_notify(following->ctl->client, "credit", params, err);
-}
-
-/* Ask again where we stopped. The daemon may be away for long: that is waited out. */
-static trial_code subscribe_again(struct following *following, trial_error *err)
-{
-    trial_code code = subscribe(following, err);
-
-    if (code == TRIAL_BUSY) {
-        if (!following->has_lost) {
-            ctl_say("the daemon is gone; waiting for it at position %llu",
-                    (unsigned long long)following->next);
-        }
+    if (!state.is_connected && !following->has_lost) {
+        ctl_say("the daemon is gone; waiting for it at position %llu",
+                (unsigned long long)state.position + 1);
         following->has_lost = true;
-        return TRIAL_OK;
-    }
-    if (code == TRIAL_OK && following->has_lost) {
+    } else if (state.is_connected && following->has_lost) {
         ctl_say("the daemon is back");
         following->has_lost = false;
     }
+}
+
+/* Visit one event; *ret_goes_on false ends the walk. */
+static trial_code take_event(struct following *following,
+                             const trial_replayed *event,
+                             uint64_t limit,
+                             reading_visit *visit,
+                             void *context,
+                             bool *ret_goes_on,
+                             trial_error *err)
+{
+    trial_arena arena = { 0 };
+    trial_value *value = NULL;
+    trial_code code = trial_replayed_value(event, &arena, &value, err);
+
+    if (code == TRIAL_OK) {
+        *ret_goes_on = visit(context, value) && ++following->count != limit;
+    }
+    trial_arena_done(&arena);
     return code;
 }
 
-/* One notification. *ret_goes_on false ends the walk. */
-static trial_code take_message(struct following *following,
-                               const trial_message *message,
-                               reading_visit *visit,
-                               void *context,
-                               bool *ret_goes_on)
+/* The next event, if one comes before somebody should be told how it is. A daemon that was never
+ * there is an error; one that was is waited for. */
+static trial_code await_event(ctl_command *ctl,
+                              struct following *following,
+                              const trial_replayed **ret_event,
+                              trial_error *err)
 {
-    const trial_value *events = events_of(message->value);
+    bool was_connected = trial_subscriber_look(following->subscriber).connections > 0;
+    uint32_t wait_ms = was_connected ? LOOK_MS : ctl_settings(ctl).timeout_ms;
+    trial_code code = trial_subscriber_next(following->subscriber, 0, ret_event, err);
 
-    *ret_goes_on = true;
-    if (!message->is_notification || !trial_text_is(message->method, "events") || events == NULL ||
-        trial_value_get_integer(message->value, "subscription") != following->subscription) {
-        return TRIAL_OK;
+    if (code == TRIAL_BUSY) {
+        (void)fflush(stdout); /* whoever follows wants it now; main.c looks for errors */
+        code = trial_subscriber_next(following->subscriber, wait_ms, ret_event, err);
     }
-    *ret_goes_on = visit_all(events, following->question->limit, &following->count, visit, context);
-    if (events->as.list.count > 0) {
-        const trial_value *last = events->as.list.items[events->as.list.count - 1];
-
-        following->next = (uint64_t)trial_value_get_integer(last, "position") + 1;
+    if (trial_subscriber_look(following->subscriber).connections > 0) {
+        say_how_it_is(following);
+        code = code == TRIAL_BUSY ? TRIAL_OK : code;
     }
-    following->used += events->as.list.count;
-    return TRIAL_OK;
+    return code;
 }
 
 trial_code reading_follow(ctl_command *ctl,
@@ -188,35 +150,23 @@ trial_code reading_follow(ctl_command *ctl,
                           void *context,
                           trial_error *err)
 {
-    struct following following = { .ctl = ctl, .question = question };
-    trial_arena arena = { 0 };
+    struct following following = { 0 };
+    trial_client_settings settings = ctl_settings(ctl);
+    trial_subscriber_settings wanted = { .from = question->from, .filters = question->filters };
     bool goes_on = true;
-    trial_code code = find_beginning(&following, err);
+    trial_code code = trial_subscriber_open(&settings, &wanted, &following.subscriber, err);
 
-    if (code == TRIAL_OK) {
-        code = subscribe(&following, err);
-    }
     while (code == TRIAL_OK && goes_on) {
-        trial_message message;
+        const trial_replayed *event = NULL;
 
-        trial_arena_reset(&arena);
-        code = trial_client_receive(ctl->client, SILENCE_MS, true, &arena, &message, err);
-        if (code == TRIAL_BUSY) {
-            code = subscribe_again(&following, err);
-        } else if (code == TRIAL_OK) {
-            code = take_message(&following, &message, visit, context, &goes_on);
-            (void)fflush(stdout); /* whoever follows wants it now; main.c looks for errors */
-        }
-        if (code == TRIAL_OK && goes_on) {
-            code = give_credit(&following, &arena, err);
-        }
-        if (code == TRIAL_BUSY) {
-            code = TRIAL_OK; /* the credit did not get through: the silence will show it */
+        code = await_event(ctl, &following, &event, err);
+        if (code == TRIAL_OK && event != NULL) {
+            code = take_event(&following, event, question->limit, visit, context, &goes_on, err);
         }
         if (ferror(stdout) != 0) {
             goes_on = false; /* nobody reads us any more */
         }
     }
-    trial_arena_done(&arena);
+    trial_subscriber_close(following.subscriber);
     return code;
 }

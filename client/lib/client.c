@@ -96,6 +96,30 @@ void *lib_context(const trial_client *client)
     return client->context;
 }
 
+lib_ready
+lib_client_wait(const trial_client *client, short events, int stop_fd, int64_t deadline_ms)
+{
+    for (;;) {
+        zmq_pollitem_t items[] = { { .fd = stop_fd, .events = ZMQ_POLLIN },
+                                   { .socket = client == NULL ? NULL : client->socket,
+                                     .events = events } };
+        uint32_t first = stop_fd > 0 ? 0 : 1;
+        int count = (client == NULL ? 1 : 2) - (int)first;
+        int64_t left_ms = deadline_ms - lib_now_ms();
+        int ready = zmq_poll(items + first, count, left_ms > 0 ? (long)left_ms : 0);
+
+        if (ready > 0 && first == 0 && items[0].revents != 0) {
+            return LIB_STOPPED;
+        }
+        if (ready > 0) {
+            return LIB_READY;
+        }
+        if ((ready == 0 && lib_now_ms() >= deadline_ms) || (ready < 0 && errno != EINTR)) {
+            return LIB_TOO_LATE;
+        }
+    }
+}
+
 int trial_client_fd(trial_client *client)
 {
     int fd = -1;
@@ -266,9 +290,8 @@ static trial_code read_current(trial_client *client, proto_frame *ret_frame, tri
     return TRIAL_OK;
 }
 
-/* A value whose text lives in the arena too. */
-static trial_code
-read_value(trial_bytes bytes, trial_arena *arena, trial_value **ret_value, trial_error *err)
+trial_code
+lib_read_value(trial_bytes bytes, trial_arena *arena, trial_value **ret_value, trial_error *err)
 {
     trial_bytes mine = trial_arena_bytes(arena, bytes);
     pack_reader reader = pack_reader_of(mine);
@@ -302,7 +325,7 @@ static trial_code make_message(const proto_frame *frame,
         }
     }
     if (want_value) {
-        trial_code code = read_value(message.raw, arena, &message.value, err);
+        trial_code code = lib_read_value(message.raw, arena, &message.value, err);
 
         if (code != TRIAL_OK) {
             return code;

@@ -3,6 +3,7 @@
 #ifndef CLIENT_LIB_LIB_H
 #define CLIENT_LIB_LIB_H
 
+#include "pack.h"
 #include "trial/client.h"
 
 #define LIB_ENDPOINT_DEFAULT "ipc:///run/triald/triald.sock"
@@ -52,6 +53,23 @@ TRIAL_MUST_USE trial_code lib_await(trial_client *client,
                                     trial_arena *arena,
                                     trial_message *ret_answer,
                                     trial_error *err);
+
+/** Take one event where it lies; the reader fails where it is none. */
+void lib_take_event(pack_reader *reader, trial_replayed *ret_event);
+
+/** A value whose text lives in the arena too. */
+TRIAL_MUST_USE trial_code lib_read_value(trial_bytes bytes,
+                                         trial_arena *arena,
+                                         trial_value **ret_value,
+                                         trial_error *err);
+
+/** What lib_client_wait() found. */
+typedef enum lib_ready { LIB_READY, LIB_TOO_LATE, LIB_STOPPED } lib_ready;
+
+/** Wait until the client's socket is ready for `events` (NULL: for no socket), or `stop_fd` is
+ * readable (0: there is none), or until the deadline. */
+lib_ready
+lib_client_wait(const trial_client *client, short events, int stop_fd, int64_t deadline_ms);
 
 /** Nobody waits for that answer any more. What was received last stays as it is. */
 void lib_forget(trial_client *client, uint32_t msgid);

@@ -107,52 +107,6 @@ static trial_code ask_ahead(trial_replay *replay, trial_error *err)
     return code;
 }
 
-/* Where an attribute of that name goes; NULL where it is not one of them. */
-static trial_text *text_of(trial_replayed *event, trial_text name)
-{
-    const struct {
-        trial_text name;
-        trial_text *into;
-    } texts[] = {
-        { { "id", 2 }, &event->id },         { { "ingesttime", 10 }, &event->ingesttime },
-        { { "source", 6 }, &event->source }, { { "subject", 7 }, &event->subject },
-        { { "time", 4 }, &event->time },     { { "type", 4 }, &event->type },
-    };
-
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-        if (trial_text_equal(name, texts[i].name)) {
-            return texts[i].into;
-        }
-    }
-    return NULL;
-}
-
-/* Take one event; the reader fails where it is none. */
-static void take_event(pack_reader *reader, trial_replayed *event)
-{
-    const uint8_t *begin = reader->at;
-    uint32_t count = pack_map(reader);
-
-    *event = (trial_replayed){ 0 };
-    for (uint32_t i = 0; i < count && !reader->has_failed; i++) {
-        trial_text name = pack_text(reader);
-        trial_text *text;
-
-        if (trial_text_is(name, "data")) {
-            event->data = pack_skip(reader);
-        } else if (trial_text_is(name, "position")) {
-            event->position = pack_unsigned(reader);
-        } else if (trial_text_is(name, "revision")) {
-            event->revision = pack_unsigned(reader);
-        } else if ((text = text_of(event, name)) != NULL) {
-            *text = pack_text(reader);
-        } else {
-            (void)pack_skip(reader);
-        }
-    }
-    event->event = (trial_bytes){ begin, (size_t)(reader->at - begin) };
-}
-
 static void take_events(trial_replay *replay, pack_reader *reader)
 {
     uint32_t count = pack_list(reader);
@@ -169,7 +123,7 @@ static void take_events(trial_replay *replay, pack_reader *reader)
     for (uint32_t i = 0; i < count && !reader->has_failed; i++) {
         trial_replayed *event = &replay->events[i];
 
-        take_event(reader, event);
+        lib_take_event(reader, event);
         reader->has_failed = reader->has_failed || event->position < position;
         position = event->position + 1;
         replay->count = i + 1;

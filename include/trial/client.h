@@ -128,6 +128,12 @@ TRIAL_MUST_USE trial_code trial_replay_next(trial_replay *replay,
                                             const trial_replayed **ret_event,
                                             trial_error *err);
 
+/** The whole event as a value that lives in the arena. Fails with MALFORMED. */
+TRIAL_MUST_USE trial_code trial_replayed_value(const trial_replayed *event,
+                                               trial_arena *arena,
+                                               trial_value **ret_value,
+                                               trial_error *err);
+
 typedef struct trial_feed trial_feed;
 
 /**

@@ -1,0 +1,56 @@
+/* event.c - an event where it lies in the bytes that brought it, for replay and subscriber. */
+#include "lib.h"
+#include "pack.h"
+
+/* Where an attribute of that name goes; NULL where it is not one of them. */
+static trial_text *text_of(trial_replayed *event, trial_text name)
+{
+    const struct {
+        trial_text name;
+        trial_text *into;
+    } texts[] = {
+        { { "id", 2 }, &event->id },         { { "ingesttime", 10 }, &event->ingesttime },
+        { { "source", 6 }, &event->source }, { { "subject", 7 }, &event->subject },
+        { { "time", 4 }, &event->time },     { { "type", 4 }, &event->type },
+    };
+
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        if (trial_text_equal(name, texts[i].name)) {
+            return texts[i].into;
+        }
+    }
+    return NULL;
+}
+
+void lib_take_event(pack_reader *reader, trial_replayed *ret_event)
+{
+    const uint8_t *begin = reader->at;
+    uint32_t count = pack_map(reader);
+
+    *ret_event = (trial_replayed){ 0 };
+    for (uint32_t i = 0; i < count && !reader->has_failed; i++) {
+        trial_text name = pack_text(reader);
+        trial_text *text;
+
+        if (trial_text_is(name, "data")) {
+            ret_event->data = pack_skip(reader);
+        } else if (trial_text_is(name, "position")) {
+            ret_event->position = pack_unsigned(reader);
+        } else if (trial_text_is(name, "revision")) {
+            ret_event->revision = pack_unsigned(reader);
+        } else if ((text = text_of(ret_event, name)) != NULL) {
+            *text = pack_text(reader);
+        } else {
+            (void)pack_skip(reader);
+        }
+    }
+    ret_event->event = (trial_bytes){ begin, (size_t)(reader->at - begin) };
+}
+
+trial_code trial_replayed_value(const trial_replayed *event,
+                                trial_arena *arena,
+                                trial_value **ret_value,
+                                trial_error *err)
+{
+    return lib_read_value(event->event, arena, ret_value, err);
+}

@@ -1,0 +1,439 @@
+/* subscriber.c - a subscription that mends itself: hello, subscribe, events until the daemon falls
+ * silent; then a fresh connection, after a wait that doubles, from where it was. */
+#include "trial/subscriber.h"
+
+#include "lib.h"
+#include "trial/limits.h"
+
+#include <stdlib.h>
+#include <zmq.h>
+
+#define SILENCE_MS (3 * TRIAL_HEARTBEAT_MS) /* so long without a word: the daemon is gone */
+#define BACKOFF_MS_MIN 50u   /* a daemon that restarts is back in less than a second */
+#define BACKOFF_MS_MAX 2000u /* many who wait for one daemon do not flood it when it is back */
+#define LOG_NAME_BYTES 64u   /* a UUID in text, with room */
+#define SEND_MS 100u         /* a connection that takes nothing for so long is given up */
+
+typedef enum step {
+    STEP_AWAY,       /* nothing stands; at `until_ms` it is tried again */
+    STEP_CONNECTING, /* until `until_ms` */
+    STEP_GREETED,    /* hello was sent */
+    STEP_ASKED,      /* subscribe was sent */
+    STEP_SUBSCRIBED,
+} step;
+
+struct trial_subscriber {
+    trial_client_settings settings;
+    char *endpoint;
+    char *name;
+    trial_client *client; /* a new one each time: nothing of the old connection arrives in it */
+    step step;
+    uint32_t msgid; /* of hello or subscribe */
+    uint32_t backoff_ms;
+    uint64_t jitter;
+    int64_t until_ms;
+    int64_t heard_ms;
+    bool was_heard;
+    uint64_t next; /* first position not handed out; 0: not known yet, only new ones are wanted */
+    uint64_t head;
+    bool is_live;
+    uint32_t connections;
+    uint64_t subscription;
+    uint32_t credit;
+    uint32_t used; /* events handed out, their credit not given back */
+    int stop_fd;
+    char log[LOG_NAME_BYTES];
+    trial_value *params; /* of subscribe, in `arena` */
+    trial_value *from;
+    trial_arena arena;   /* as long as the subscriber */
+    trial_arena message; /* of what came last */
+    trial_replayed event;
+    pack_reader events; /* what is left of the notification that is handed out */
+    uint32_t left;
+};
+
+trial_code trial_subscriber_open(const trial_client_settings *settings,
+                                 const trial_subscriber_settings *wanted,
+                                 trial_subscriber **ret_subscriber,
+                                 trial_error *err)
+{
+    static const trial_client_settings defaults = { 0 };
+    static const trial_subscriber_settings all_new = { 0 };
+    const trial_client_settings *given = settings == NULL ? &defaults : settings;
+    const trial_subscriber_settings *how = wanted == NULL ? &all_new : wanted;
+    trial_subscriber *s = trial_memory(sizeof *s);
+    pack_writer writer = { 0 };
+    trial_code code = TRIAL_OK;
+
+    s->settings = *given;
+    s->endpoint = lib_setting(given->endpoint, "TRIALD_ENDPOINT", LIB_ENDPOINT_DEFAULT);
+    s->name = lib_setting(given->name, "", "libtrial");
+    s->settings.endpoint = s->endpoint;
+    s->settings.name = s->name;
+    s->settings.timeout_ms = SEND_MS;
+    s->backoff_ms = BACKOFF_MS_MIN;
+    s->jitter = (uint64_t)(uintptr_t)s ^ (uint64_t)lib_now_ms();
+    s->next = how->from;
+    s->credit = how->credit == 0 ? TRIAL_CREDIT_DEFAULT : how->credit;
+    s->stop_fd = how->stop_fd;
+    if (how->filters != NULL) {
+        pack_put_value(&writer, how->filters, &s->message);
+        code = lib_read_value(pack_written(&writer), &s->arena, &s->params, err);
+        pack_writer_done(&writer);
+    } else {
+        s->params = trial_value_map(&s->arena);
+    }
+    if (code != TRIAL_OK) {
+        trial_subscriber_close(s);
+        return code;
+    }
+    s->from = trial_value_unsigned(&s->arena, 0);
+    trial_value_set(&s->arena, s->params, "from", s->from);
+    trial_value_set(&s->arena, s->params, "credit", trial_value_integer(&s->arena, s->credit));
+    *ret_subscriber = s;
+    return TRIAL_OK;
+}
+
+void trial_subscriber_close(trial_subscriber *s)
+{
+    if (s != NULL) {
+        trial_client_close(s->client);
+        trial_arena_done(&s->arena);
+        trial_arena_done(&s->message);
+        free(s->endpoint);
+        free(s->name);
+        free(s);
+    }
+}
+
+/* Many subscribers of one daemon do not come back at one moment: half of the wait is chance. */
+static int64_t next_wait(trial_subscriber *s)
+{
+    uint32_t wait_ms = s->backoff_ms;
+
+    s->backoff_ms = wait_ms * 2 > BACKOFF_MS_MAX ? BACKOFF_MS_MAX : wait_ms * 2;
+    s->jitter = s->jitter * 6364136223846793005u + 1442695040888963407u;
+    return wait_ms / 2 + (int64_t)((s->jitter >> 33) % (wait_ms / 2 + 1));
+}
+
+/* What stood is no more. What was received and not handed out comes again. */
+static void lose(trial_subscriber *s)
+{
+    trial_client_close(s->client);
+    s->client = NULL;
+    s->left = 0;
+    s->is_live = false;
+    s->step = STEP_AWAY;
+    s->until_ms = lib_now_ms() + next_wait(s);
+}
+
+static trial_code connect_again(trial_subscriber *s, trial_error *err)
+{
+    trial_code code = trial_client_open(&s->settings, &s->client, err);
+
+    if (code == TRIAL_OK) {
+        s->step = STEP_CONNECTING;
+        s->until_ms = lib_now_ms() + SILENCE_MS;
+    }
+    return code;
+}
+
+static void ask(trial_subscriber *s, const char *method, const trial_value *params, step then)
+{
+    trial_error ignored = TRIAL_ERROR_NONE; /* a request that is not sent is a lost connection */
+
+    if (trial_client_send(s->client, method, params, &s->msgid, &ignored) != TRIAL_OK) {
+        lose(s);
+        return;
+    }
+    s->step = then;
+    s->until_ms = lib_now_ms() + SILENCE_MS;
+}
+
+static void greet(trial_subscriber *s)
+{
+    trial_value *params = trial_value_map(&s->message);
+
+    trial_value_set(
+        &s->message, params, "client", trial_value_text(&s->message, trial_text_of(s->name)));
+    trial_value_set(
+        &s->message, params, "protocol", trial_value_integer(&s->message, TRIAL_PROTOCOL_VERSION));
+    ask(s, "hello", params, STEP_GREETED);
+}
+
+/* Positions only mean something in one log, and a log never grows shorter. */
+static trial_code check_log(trial_subscriber *s, trial_text log, uint64_t head, trial_error *err)
+{
+    if (log.size == 0 || log.size >= sizeof s->log) {
+        return trial_fail(err, TRIAL_MALFORMED, "%s did not say which log it has", s->endpoint);
+    }
+    if (s->log[0] != '\0' && !trial_text_is(log, s->log)) {
+        return trial_fail(err,
+                          TRIAL_CONFLICT,
+                          "the daemon at %s has another log now, %.*s and not %s: positions mean "
+                          "something else; subscribe anew",
+                          s->endpoint,
+                          TRIAL_TEXT_ARGS(log),
+                          s->log);
+    }
+    if (head < s->head) {
+        return trial_fail(err,
+                          TRIAL_CONFLICT,
+                          "the log at %s ends at position %llu now and had %llu before: it was "
+                          "restored from an older copy; subscribe anew",
+                          s->endpoint,
+                          (unsigned long long)head,
+                          (unsigned long long)s->head);
+    }
+    memcpy(s->log, log.at, log.size);
+    s->log[log.size] = '\0';
+    return TRIAL_OK;
+}
+
+static trial_code take_hello(trial_subscriber *s, const trial_value *result, trial_error *err)
+{
+    uint64_t head = (uint64_t)trial_value_get_integer(result, "head");
+    trial_code code = check_log(s, trial_value_get_text(result, "log"), head, err);
+
+    if (code != TRIAL_OK) {
+        return code;
+    }
+    s->head = head;
+    s->next = s->next == 0 ? head + 1 : s->next;
+    s->from->as.count = s->next;
+    ask(s, "subscribe", s->params, STEP_ASKED);
+    return TRIAL_OK;
+}
+
+static void take_subscription(trial_subscriber *s, const trial_value *result)
+{
+    s->subscription = (uint64_t)trial_value_get_integer(result, "subscription");
+    s->step = STEP_SUBSCRIBED;
+    s->used = 0;
+    s->connections++;
+    s->backoff_ms = BACKOFF_MS_MIN;
+}
+
+static trial_code take_answer(trial_subscriber *s, const trial_message *answer, trial_error *err)
+{
+    trial_value *result = NULL;
+    trial_code code = answer->error.code;
+
+    if (answer->msgid != s->msgid) {
+        return TRIAL_OK;
+    }
+    if (code == TRIAL_BUSY) {
+        lose(s); /* it has too much to do: later */
+        return TRIAL_OK;
+    }
+    if (code != TRIAL_OK) {
+        if (err != NULL) {
+            *err = answer->error;
+        }
+        return code;
+    }
+    code = lib_read_value(answer->raw, &s->message, &result, err);
+    if (code == TRIAL_OK && s->step == STEP_GREETED) {
+        code = take_hello(s, result, err);
+    } else if (code == TRIAL_OK && s->step == STEP_ASKED) {
+        take_subscription(s, result);
+    }
+    return code;
+}
+
+static trial_code take_notification(trial_subscriber *s, const trial_message *message)
+{
+    pack_reader reader = pack_reader_of(message->raw);
+    pack_reader events = { 0 };
+    uint32_t count = pack_map(&reader);
+    uint64_t subscription = 0;
+    uint64_t head = 0;
+
+    for (uint32_t i = 0; i < count && !reader.has_failed; i++) {
+        trial_text name = pack_text(&reader);
+
+        if (trial_text_is(name, "events")) {
+            events = pack_reader_of(pack_skip(&reader));
+        } else if (trial_text_is(name, "head")) {
+            head = pack_unsigned(&reader);
+        } else if (trial_text_is(name, "subscription")) {
+            subscription = pack_unsigned(&reader);
+        } else {
+            (void)pack_skip(&reader);
+        }
+    }
+    if (reader.has_failed) {
+        return TRIAL_MALFORMED;
+    }
+    if (s->step != STEP_SUBSCRIBED || subscription != s->subscription) {
+        return TRIAL_OK;
+    }
+    s->head = head > s->head ? head : s->head;
+    if (trial_text_is(message->method, "live")) { /* what is wanted up to there was sent */
+        s->is_live = true;
+        s->next = head >= s->next ? head + 1 : s->next;
+    }
+    if (trial_text_is(message->method, "events")) {
+        s->events = events;
+        s->left = pack_list(&s->events);
+    }
+    return s->events.has_failed ? TRIAL_MALFORMED : TRIAL_OK;
+}
+
+/* Take one message, if there is one. *ret_came: there was. */
+static trial_code take_message(trial_subscriber *s, bool *ret_came, trial_error *err)
+{
+    trial_message message = { 0 };
+    trial_error failure = TRIAL_ERROR_NONE;
+    trial_code code;
+
+    trial_arena_reset(&s->message);
+    code = trial_client_receive(s->client, 0, false, &s->message, &message, &failure);
+    *ret_came = code == TRIAL_OK;
+    if (code == TRIAL_BUSY) {
+        return TRIAL_OK;
+    }
+    if (code == TRIAL_OK) {
+        s->heard_ms = lib_now_ms();
+        s->was_heard = true;
+        s->until_ms = s->heard_ms + SILENCE_MS;
+        code = message.is_notification ? take_notification(s, &message)
+                                       : take_answer(s, &message, &failure);
+    }
+    if (code == TRIAL_MALFORMED && failure.code != TRIAL_MALFORMED) {
+        (void)trial_fail(&failure, code, "what %s sent is no notification", s->endpoint);
+    }
+    if (code != TRIAL_OK) {
+        lose(s);
+        if (err != NULL) {
+            *err = failure;
+        }
+    }
+    return code;
+}
+
+/* Give back the credit of what was handed out, half a window at a time. */
+static void give_credit(trial_subscriber *s)
+{
+    trial_error ignored = TRIAL_ERROR_NONE; /* credit that does not arrive is a lost connection */
+    trial_value *params;
+
+    if (s->used < (s->credit + 1) / 2) {
+        return;
+    }
+    params = trial_value_map(&s->message);
+    trial_value_set(
+        &s->message, params, "subscription", trial_value_unsigned(&s->message, s->subscription));
+    trial_value_set(&s->message, params, "add", trial_value_integer(&s->message, s->used));
+    s->used = 0;
+    if (trial_client_notify(s->client, "credit", params, &ignored) != TRIAL_OK) {
+        lose(s);
+    }
+}
+
+/* Hand out the next event of the notification. False: it has none that is wanted. */
+static bool hand_out(trial_subscriber *s)
+{
+    while (s->left > 0) {
+        lib_take_event(&s->events, &s->event);
+        s->left--;
+        if (s->events.has_failed) {
+            lose(s);
+            return false;
+        }
+        s->used++;
+        if (s->event.position >= s->next) {
+            s->next = s->event.position + 1;
+            s->head = s->event.position > s->head ? s->event.position : s->head;
+            return true;
+        }
+    }
+    return false;
+}
+
+static short awaited(const trial_subscriber *s)
+{
+    return s->step == STEP_CONNECTING ? ZMQ_POLLOUT : ZMQ_POLLIN;
+}
+
+static trial_code say_none_came(const trial_subscriber *s, trial_error *err)
+{
+    if (s->step == STEP_SUBSCRIBED) {
+        return trial_fail(err, TRIAL_BUSY, "no event from %s in time", s->endpoint);
+    }
+    return trial_fail(err, TRIAL_BUSY, "no connection to %s yet; it is tried again", s->endpoint);
+}
+
+/* Wait for what the step waits for, at most until the deadline, and do it. */
+static trial_code go_on(trial_subscriber *s, int64_t deadline_ms, bool *ret_stop, trial_error *err)
+{
+    int64_t until_ms = s->until_ms < deadline_ms ? s->until_ms : deadline_ms;
+    lib_ready ready = lib_client_wait(s->client, awaited(s), s->stop_fd, until_ms);
+
+    *ret_stop = ready == LIB_STOPPED;
+    if (ready == LIB_READY && s->step == STEP_CONNECTING) {
+        greet(s);
+    } else if (ready == LIB_TOO_LATE && lib_now_ms() >= s->until_ms) {
+        if (s->step == STEP_AWAY) {
+            return connect_again(s, err);
+        }
+        lose(s);
+    }
+    return TRIAL_OK;
+}
+
+trial_code trial_subscriber_next(trial_subscriber *s,
+                                 uint32_t timeout_ms,
+                                 const trial_replayed **ret_event,
+                                 trial_error *err)
+{
+    int64_t deadline_ms = lib_now_ms() + timeout_ms;
+    bool is_late = false;
+
+    for (;;) {
+        bool is_stopped = false;
+        bool came = false;
+        trial_code code = TRIAL_OK;
+
+        if (s->step == STEP_SUBSCRIBED && s->left == 0) {
+            give_credit(s);
+        }
+        if (hand_out(s)) {
+            *ret_event = &s->event;
+            return TRIAL_OK;
+        }
+        if (s->step >= STEP_GREETED) { /* before any clock is asked: we may have been stopped */
+            code = take_message(s, &came, err);
+        }
+        if (code == TRIAL_OK && !came && is_late) {
+            return say_none_came(s, err);
+        }
+        if (code == TRIAL_OK && !came) {
+            code = go_on(s, deadline_ms, &is_stopped, err);
+        }
+        if (code != TRIAL_OK) {
+            return code;
+        }
+        if (is_stopped) {
+            *ret_event = NULL;
+            return TRIAL_OK;
+        }
+        is_late = lib_now_ms() >= deadline_ms;
+    }
+}
+
+trial_subscriber_state trial_subscriber_look(const trial_subscriber *s)
+{
+    uint64_t position = s->next == 0 ? s->head : s->next - 1;
+
+    return (trial_subscriber_state){
+        .is_connected = s->step == STEP_SUBSCRIBED,
+        .is_live = s->step == STEP_SUBSCRIBED && s->is_live && s->left == 0,
+        .position = position,
+        .head = s->head,
+        .lag = s->head > position ? s->head - position : 0,
+        .connections = s->connections,
+        .endpoint = s->endpoint,
+        .heard_ms_ago = s->was_heard ? lib_now_ms() - s->heard_ms : -1,
+    };
+}
