@@ -86,7 +86,8 @@ bool route_is_own(const board_route *route, trial_text name)
 {
     const char *list = params_of(route);
 
-    return list != NULL && name.size > 0 && is_listed(list, name);
+    return list != NULL && name.size > 0 && memchr(name.at, ' ', name.size) == NULL &&
+           is_listed(list, name);
 }
 
 static int digit_of(char c)
