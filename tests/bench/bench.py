@@ -26,6 +26,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(HERE))
 
 import append  # noqa: E402
+import gateway  # noqa: E402
 import neighbours  # noqa: E402
 import reading  # noqa: E402
 import report  # noqa: E402
@@ -33,7 +34,7 @@ import size  # noqa: E402
 from results import Results  # noqa: E402
 from servers import Absent, Echo, Failed, Nats, Postgres, Redis, Triald  # noqa: E402
 
-PARTS = [append, reading, neighbours, size]
+PARTS = [append, reading, neighbours, gateway, size]
 SERVERS = [Triald, Redis, Postgres, Nats, Echo]
 ROUNDS_LEAST = 5  # fewer give no figure worth quoting
 LOAD_S = 120      # beyond the seconds asked for, until a load generator is given up

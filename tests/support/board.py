@@ -26,8 +26,8 @@ class Answer:
 class Board:
     """One trialboard: start() returns when it listens, stop() when it has left."""
 
-    def __init__(self, daemon, arguments=(), environment=None, pages=None):
-        self.daemon, self.arguments = daemon, list(arguments)
+    def __init__(self, daemon, arguments=(), environment=None, pages=None, wrapper=()):
+        self.daemon, self.arguments, self.wrapper = daemon, list(arguments), list(wrapper)
         self.environment = environment or {}
         self.pages = pages or daemon.scratch / "no-pages"
         self.process = self.notifications = None
@@ -36,8 +36,9 @@ class Board:
         self.port = 0
 
     def command(self):
-        return [harness.program("TRIALBOARD", "trialboard"), "--listen", f"127.0.0.1:{self.port}",
-                "--endpoint", self.daemon.endpoint, "--pages", self.pages] + self.arguments
+        return self.wrapper + [harness.program("TRIALBOARD", "trialboard"), "--listen",
+                               f"127.0.0.1:{self.port}", "--endpoint", self.daemon.endpoint,
+                               "--pages", self.pages] + self.arguments
 
     def start(self):
         """Start it; again on the port it had before."""
