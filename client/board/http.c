@@ -4,7 +4,6 @@
 
 #include "host.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
@@ -61,7 +60,7 @@ static int listen_at(const board_settings *settings, uint16_t *ret_port, trial_e
 {
     struct addrinfo wanted = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE };
     struct addrinfo *found = NULL;
-    struct sockaddr_storage bound;
+    struct sockaddr_storage bound = { 0 };
     socklen_t size = sizeof bound;
     char port[8];
     int one = 1;
@@ -78,7 +77,9 @@ static int listen_at(const board_settings *settings, uint16_t *ret_port, trial_e
     fd = socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) != 0 ||
         bind(fd, found->ai_addr, found->ai_addrlen) != 0 || listen(fd, BACKLOG) != 0 ||
-        getsockname(fd, (struct sockaddr *)&bound, &size) != 0) {
+        getsockname(fd, (struct sockaddr *)&bound, &size) != 0 ||
+        getnameinfo((struct sockaddr *)&bound, size, NULL, 0, port, sizeof port, NI_NUMERICSERV) !=
+            0) {
         (void)trial_fail_errno(err, errno, "listening at '%s'", settings->listen);
         if (fd >= 0) {
             (void)close(fd); /* nothing was accepted from it */
@@ -86,9 +87,7 @@ static int listen_at(const board_settings *settings, uint16_t *ret_port, trial_e
         fd = -1;
     }
     freeaddrinfo(found);
-    *ret_port = fd < 0                        ? 0
-                : bound.ss_family == AF_INET6 ? ntohs(((struct sockaddr_in6 *)&bound)->sin6_port)
-                                              : ntohs(((struct sockaddr_in *)&bound)->sin_port);
+    *ret_port = (uint16_t)strtoul(port, NULL, 10);
     return fd;
 }
 

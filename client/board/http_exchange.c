@@ -527,7 +527,7 @@ enum MHD_Result http_on_access(void *context,
     (void)connection;
     (void)url; /* decoded by the library's rules; ours are stricter */
     (void)upload;
-    (void)upload_size;
+    *upload_size = 0; /* whatever comes is of no use */
     if (!exchange->is_known) {
         exchange->is_known = true;
         place_guest(exchange, GUEST_WAITING);

@@ -12,8 +12,7 @@
 #define EXIT_USAGE 64
 #define EXIT_CONFIG 78
 #define TURN_MS 100   /* between two looks at clocks: heartbeats, deadlines, silence */
-#define START_MS 1000 /* for the daemon's first answer; without it the gateway serves what it can  \
-                       */
+#define START_MS 1000 /* for the daemon's first answer; then what can be is served without it */
 #define TRY_MS 10     /* between two looks for a connection */
 #define FDS_OTHER 3   /* signals, the HTTP server, questions */
 

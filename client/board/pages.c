@@ -145,6 +145,7 @@ take_file(board_pages *pages, const FTSENT *entry, size_t root_size, trial_error
     if (code != TRIAL_OK) {
         return code;
     }
+    TRIAL_ASSERT(item != NULL);
     if (is_packed) {
         item->packed = bytes;
     } else {

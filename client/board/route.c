@@ -218,7 +218,7 @@ find_view(const trial_text *segments, uint32_t count, trial_text path, board_rou
 static trial_code
 read_path(trial_text path, trial_arena *arena, board_route *ret_route, trial_error *err)
 {
-    trial_text segments[SEGMENTS_MAX];
+    trial_text segments[SEGMENTS_MAX] = { { NULL, 0 } };
     uint32_t count = 0;
     trial_code code = read_segments(path, arena, segments, &count, err);
 
@@ -252,7 +252,7 @@ take_param(trial_text pair, trial_arena *arena, board_route *route, trial_error 
 {
     const char *equals = memchr(pair.at, '=', pair.size);
     uint32_t name_size = equals == NULL ? 0 : (uint32_t)(equals - pair.at);
-    route_param param;
+    route_param param = { { NULL, 0 }, { NULL, 0 } };
     trial_code code;
 
     if (name_size == 0) {

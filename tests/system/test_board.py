@@ -2,6 +2,7 @@
 """trialboard answers: every address, tags, headers, errors, files, metrics."""
 import gzip
 import os
+import signal
 import unittest
 from urllib.parse import quote
 
@@ -358,6 +359,43 @@ class Changing(BoardCase):
         taken = run("--listen", f"127.0.0.1:{self.board.port}")
         self.assertEqual(taken.status, 1)
         self.assertIn("Address already in use", taken.err)
+
+
+class Stalled(BoardCase):
+    """The daemon stands still, and then goes on."""
+
+    board_arguments = ("--daemon-ms", "300ms")
+
+    def test_nobody_waits_for_ever_and_nothing_is_missed(self):
+        self.peer.append(World().activities(10))
+        with self.board.stream("?from=1") as stream:
+            stream.events(10)
+            self.daemon.process.send_signal(signal.SIGSTOP)
+            try:
+                for target in ("/api/v1/funnel", "/api/v1/log", "/readyz"):
+                    answer = self.board.ask(target)
+                    self.assertEqual((answer.status, answer.json()["error"]["code"]), (503, "busy"))
+                while "away" not in stream.next("heartbeat")[2]:
+                    pass
+            finally:
+                self.daemon.process.send_signal(signal.SIGCONT)
+            while self.board.ask("/readyz").status != 200:
+                pass
+            self.peer.append(World("w2").activities(5))
+            self.assertEqual([e["position"] for e in stream.events(5)], list(range(11, 16)))
+
+    def test_another_address(self):
+        result = harness.run(harness.program("TRIALBOARD", "trialboard"), "--listen", "[::1]:8088",
+                             "--check-config")
+        self.assertIn("listen = [::1]:8088\n", result.out)
+        named = Board(self.daemon, ["--hosts", "board.example,other.example"])
+        named.starts = 90
+        named.start()
+        self.addCleanup(named.close)
+        for host, status in (("board.example", 200), ("Other.Example:443", 200), ("evil.example", 421),
+                             ("board.example.evil.example", 421), ("", 421)):
+            self.assertEqual(named.ask("/healthz", headers={"Host": host}).status, status, host)
+        named.stop()
 
 
 class Files(unittest.TestCase):

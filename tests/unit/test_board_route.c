@@ -150,7 +150,7 @@ static void test_there_is_a_bound_of_parameters(void **state)
         (void)sprintf(target + strlen(target), "p%d=1&", i);
     }
     assert_int_equal(route_read(trial_text_of(target), &arena, &route, NULL), TRIAL_OK);
-    (void)strcat(target, "q=1");
+    (void)sprintf(target + strlen(target), "q=1");
     assert_int_equal(route_read(trial_text_of(target), &arena, &route, NULL), TRIAL_TOO_LARGE);
     trial_arena_done(&arena);
 }
