@@ -3,6 +3,7 @@
 
 #include "json.h"
 #include "render.h"
+#include "subscriptions.h"
 #include "word.h"
 
 #define ROWS_PAGE 1024
@@ -141,6 +142,9 @@ int ctl_list(ctl_command *ctl)
 
     if (status != CTL_EXIT_DONE) {
         return status;
+    }
+    if (subscriptions_are_meant(ctl->arguments[0])) {
+        return subscriptions_list(ctl, where);
     }
     if (ctl_has(ctl, CTL_LIMIT) && !ctl_number_read(ctl->values[CTL_LIMIT], 1, INT64_MAX, &limit)) {
         return ctl_usage(ctl, "--limit takes a number, 1 or more");

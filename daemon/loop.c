@@ -129,12 +129,13 @@ static bool is_level(const loop *l)
 static void commit_when_due(loop *l, uint64_t now_ms)
 {
     bool is_quiet = now_ms - l->appended_ms >= l->config->commit_ms;
+    bool is_wanted = consumers_want_commit(l, now_ms);
 
-    if (is_level(l) || (l->is_refusing && now_ms < l->retry_ms)) {
+    if ((is_level(l) && !is_wanted) || (l->is_refusing && now_ms < l->retry_ms)) {
         return;
     }
     if (l->waiting != NULL || l->swapping != NULL || l->is_refusing || is_quiet ||
-        store_commit_is_due(l->store)) {
+        l->held != NULL || store_commit_is_due(l->store)) {
         store_commit_begin(l->store);
     }
 }
@@ -303,6 +304,7 @@ static trial_code run_round(loop *l)
     subscribers_pump(l->subscribers, store_flushed(l->store), now_ms);
     ask_for_pages(l, now_ms);
     rebuilding_commit(l);
+    consumers_answer(l);
     gate_look(l, now_ms);
     release_waiting(l);
     commit_when_due(l, now_ms);

@@ -54,6 +54,9 @@ typedef struct loop {
     net *net;
     readers *readers;
     subscribers *subscribers;
+    named_list named;            /* named subscriptions */
+    struct consumers_held *held; /* answers that wait for a commit */
+    uint32_t held_count;
     proto_frame_limits limits;
     int signals;
     uint64_t started_ms;
@@ -121,6 +124,21 @@ void rebuilding_commit(loop *l);
 
 /** Let go of those that wait. (rebuilding.c) */
 void rebuilding_drop(loop *l);
+
+/** Answer what is asked of named subscriptions, now or when it is on disk; `subscribe` with a name;
+ * the notification `ack`. (consumers.c) */
+void consumers_take(loop *l, const net_message *message, const trial_request *request);
+void consumers_subscribe(loop *l, const net_message *message, const trial_request *request);
+void consumers_ack(loop *l, const net_message *message, trial_bytes params);
+
+/** Send the answers whose commit has ended. (consumers.c) */
+void consumers_answer(loop *l);
+
+/** Is anything of named subscriptions to be committed? (consumers.c) */
+bool consumers_want_commit(loop *l, uint64_t now_ms);
+
+/** Let go of the answers that wait and of the list. (consumers.c) */
+void consumers_drop(loop *l);
 
 /** May a peer ask for anything more that takes a reader? Else too much of it waits. (gate.c) */
 bool gate_is_open(const loop *l, trial_bytes peer, size_t frame_bytes);

@@ -188,13 +188,21 @@ static int open_rest(loop *l, trial_error *err)
 {
     const struct config *config = l->config;
     const answers_settings settings = { .request_bytes = (uint32_t)config->request_bytes };
+    const named_settings keeping = { .subscriptions = config->named_subscriptions,
+                                     .parked = config->parked_events,
+                                     .window = config->ack_window,
+                                     .consumer_ms = config->consumer_ms };
 
     l->limits = (proto_frame_limits){ .request_bytes = (uint32_t)config->request_bytes,
                                       .request_events = config->request_events,
                                       .event_depth = config->event_depth };
     l->replies = trial_memory(config->turn_requests * sizeof *l->replies);
     l->questions = trial_memory(config->turn_requests * sizeof *l->questions);
-    l->subscribers = subscribers_new((uint32_t)config->request_bytes, send_to_subscriber, l);
+    l->subscribers =
+        subscribers_new((uint32_t)config->request_bytes, &l->named, send_to_subscriber, l);
+    if (named_open(&l->named, l->store, &keeping, err) != TRIAL_OK) {
+        return leave(EXIT_STORE_REFUSED, err);
+    }
     if (readers_start(l->store, &settings, config->readers, &l->readers, err) != TRIAL_OK) {
         return leave(EXIT_FAILURE, err);
     }
@@ -234,6 +242,10 @@ static void close_all(loop *l)
     rebuilding_drop(l);
     chain_done(&l->known);
     subscribers_done(l->subscribers);
+    if (l->engine != NULL) {
+        named_put_positions(&l->named); /* store_close() commits them */
+    }
+    consumers_drop(l);
     net_close(l->net);
     engine_close(l->engine);
     store_close(l->store);

@@ -227,6 +227,25 @@ static trial_code on_rebuild(loop *l,
     return TRIAL_OK;
 }
 
+/* What named subscriptions are asked (consumers.c). */
+#define ON_NAMED(method)                                                                           \
+    static trial_code method(loop *l,                                                              \
+                             const net_message *message,                                           \
+                             const proto_frame *frame,                                             \
+                             const trial_request *request)                                         \
+    {                                                                                              \
+        (void)frame;                                                                               \
+        consumers_take(l, message, request);                                                       \
+        return TRIAL_OK;                                                                           \
+    }
+ON_NAMED(on_ack)
+ON_NAMED(on_park)
+ON_NAMED(on_parked)
+ON_NAMED(on_replay)
+ON_NAMED(on_unsubscribe)
+ON_NAMED(on_subscriptions)
+#undef ON_NAMED
+
 static trial_code on_subscribe(loop *l,
                                const net_message *message,
                                const proto_frame *frame,
@@ -235,16 +254,22 @@ static trial_code on_subscribe(loop *l,
     trial_error err = TRIAL_ERROR_NONE;
     uint64_t id = 0;
     reply *r;
-    trial_code code = subscribers_open(l->subscribers,
-                                       message->peer,
-                                       message->is_delimited,
-                                       &request->as.subscribe,
-                                       store_flushed(l->store),
-                                       host_monotonic_ms(),
-                                       &id,
-                                       &err);
+    trial_code code;
 
     (void)frame;
+    if (trial_text_is_set(request->as.subscribe.name)) {
+        consumers_subscribe(l, message, request);
+        return TRIAL_OK;
+    }
+    code = subscribers_open(l->subscribers,
+                            message->peer,
+                            message->is_delimited,
+                            &request->as.subscribe,
+                            NULL,
+                            store_flushed(l->store),
+                            host_monotonic_ms(),
+                            &id,
+                            &err);
     if (code != TRIAL_OK) {
         answer_error(l, message, request->msgid, &err);
         return TRIAL_OK;
@@ -261,7 +286,9 @@ static trial_code on_subscribe(loop *l,
 static void take_notification(loop *l, const net_message *message, const proto_frame *frame)
 {
     if (trial_text_is(frame->method, "credit")) {
-        subscribers_credit(l->subscribers, message->peer, frame->params);
+        subscribers_credit(l->subscribers, message->peer, frame->params, host_monotonic_ms());
+    } else if (trial_text_is(frame->method, "ack")) {
+        consumers_ack(l, message, frame->params);
     } else if (trial_text_is(frame->method, "unsubscribe")) {
         subscribers_unsubscribe(l->subscribers, message->peer, frame->params);
     }

@@ -22,6 +22,9 @@ typedef struct answers_filter {
 /** Are `subject` and `types` what they may be? Fails with INVALID. */
 TRIAL_MUST_USE trial_code answers_filter_check(const answers_filter *filter, trial_error *err);
 
+/** The same filter, its spans in the arena. */
+answers_filter answers_filter_copy(const answers_filter *filter, trial_arena *arena);
+
 /** Does the filter want the record, the programme left aside? */
 bool answers_filter_takes(const answers_filter *filter, const proto_record *record);
 

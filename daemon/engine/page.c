@@ -10,6 +10,19 @@
 
 #define CHAIN_STEPS_MAX ((size_t)65536) /* of one subject, remembered by a thread: 1.5 MiB */
 
+answers_filter answers_filter_copy(const answers_filter *filter, trial_arena *arena)
+{
+    answers_filter copy = *filter;
+
+    copy.subject = trial_arena_text(arena, filter->subject);
+    copy.programme = trial_arena_text(arena, filter->programme);
+    copy.types.items = trial_arena_take(arena, filter->types.count * sizeof *copy.types.items);
+    for (uint32_t i = 0; i < filter->types.count; i++) {
+        copy.types.items[i] = trial_arena_text(arena, filter->types.items[i]);
+    }
+    return copy;
+}
+
 trial_code answers_filter_check(const answers_filter *filter, trial_error *err)
 {
     trial_code code = TRIAL_OK;

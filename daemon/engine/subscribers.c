@@ -1,22 +1,13 @@
 /* subscribers.c - see subscribers.h. */
 #include "subscribers.h"
 
+#include "ring.h"
+
 #include <stdlib.h>
 
-/* The newest events, kept in memory while anybody is subscribed: who is not further behind than
- * this is served without a look at the disk. */
-#define RING_EVENTS_MAX 8192u
-#define RING_BYTES_MAX ((size_t)16 * 1024 * 1024)
-#define RETRY_MS 20u                  /* a peer that takes nothing is tried again so much later */
+#define REPLAYED_MAX 64u /* in one round: what was parked does not hold up what comes */
+#define RETRY_MS 20u     /* a peer that takes nothing is tried again so much later */
 #define NOTIFICATION_FRAME_BYTES 256u /* what a notification has beside its events */
-
-/* One event of the ring; its spans point behind it. */
-struct kept {
-    proto_record record;
-    trial_text programmes[2];
-    size_t size;
-    uint8_t bytes[];
-};
 
 struct subscription {
     struct subscription *next;
@@ -25,6 +16,8 @@ struct subscription {
     bool is_gone;
     bool is_told_live;
     bool waits_for_page;
+    bool is_held;      /* its name is not on disk yet */
+    named *named;      /* NULL: it has no name */
     uint64_t position; /* the next one to look at */
     uint64_t credit;
     uint64_t heard_ms;      /* when it was last sent anything */
@@ -40,42 +33,25 @@ struct subscribers {
     uint32_t count;
     uint64_t last_id;
     uint32_t request_bytes;
+    named_list *list;
     subscribers_send *send;
     void *context;
-    struct kept *ring[RING_EVENTS_MAX];
-    uint64_t ring_first; /* position of the oldest kept, 0: nothing kept */
-    uint32_t ring_count;
-    size_t ring_bytes;
+    uint64_t positions[TRIAL_READ_EVENTS_MAX]; /* of the events that are gathered */
+    ring ring;
     pack_writer frame;
     pack_writer events;
 };
 
-subscribers *subscribers_new(uint32_t request_bytes, subscribers_send *send, void *context)
+subscribers *
+subscribers_new(uint32_t request_bytes, named_list *list, subscribers_send *send, void *context)
 {
     subscribers *s = trial_memory(sizeof *s);
 
     s->request_bytes = request_bytes;
+    s->list = list;
     s->send = send;
     s->context = context;
     return s;
-}
-
-static void forget_oldest(subscribers *s)
-{
-    struct kept *kept = s->ring[s->ring_first % RING_EVENTS_MAX];
-
-    s->ring_bytes -= kept->size;
-    s->ring_first++;
-    s->ring_count--;
-    free(kept);
-}
-
-static void clear_ring(subscribers *s)
-{
-    while (s->ring_count > 0) {
-        forget_oldest(s);
-    }
-    s->ring_first = 0;
 }
 
 static void free_subscription(struct subscription *sub)
@@ -95,7 +71,7 @@ void subscribers_done(subscribers *s)
         s->first = sub->next;
         free_subscription(sub);
     }
-    clear_ring(s);
+    ring_clear(&s->ring);
     pack_writer_done(&s->frame);
     pack_writer_done(&s->events);
     free(s);
@@ -125,39 +101,34 @@ static trial_code check(const struct trial_request_subscribe *request, trial_err
     return TRIAL_OK;
 }
 
-static answers_filter copy_filter(const answers_filter *filter, trial_arena *arena)
+trial_code subscribers_filter(const struct trial_request_subscribe *request,
+                              answers_filter *ret_filter,
+                              trial_error *err)
 {
-    answers_filter copy = *filter;
+    trial_code code = check(request, err);
 
-    copy.subject = trial_arena_text(arena, filter->subject);
-    copy.programme = trial_arena_text(arena, filter->programme);
-    copy.types.items = trial_arena_take(arena, filter->types.count * sizeof *copy.types.items);
-    for (uint32_t i = 0; i < filter->types.count; i++) {
-        copy.types.items[i] = trial_arena_text(arena, filter->types.items[i]);
-    }
-    return copy;
+    *ret_filter = (answers_filter){ .subject = request->subject,
+                                    .types = request->types,
+                                    .programme = request->programme,
+                                    .choice = { TRIAL_INSTANT_NONE, TRIAL_INSTANT_NONE, 0 } };
+    return code == TRIAL_OK ? answers_filter_check(ret_filter, err) : code;
 }
 
 trial_code subscribers_open(subscribers *s,
                             trial_bytes peer,
                             bool is_delimited,
                             const struct trial_request_subscribe *request,
+                            named *n,
                             uint64_t head,
                             uint64_t now_ms,
                             uint64_t *ret_id,
                             trial_error *err)
 {
-    answers_filter filter = { .subject = request->subject,
-                              .types = request->types,
-                              .programme = request->programme,
-                              .choice = { TRIAL_INSTANT_NONE, TRIAL_INSTANT_NONE, 0 } };
+    answers_filter filter;
     struct subscription *sub;
     uint32_t of_peer = 0;
-    trial_code code = check(request, err);
+    trial_code code = subscribers_filter(request, &filter, err);
 
-    if (code == TRIAL_OK) {
-        code = answers_filter_check(&filter, err);
-    }
     for (sub = s->first; sub != NULL; sub = sub->next) {
         of_peer += is_of(sub, peer) ? 1 : 0;
     }
@@ -176,7 +147,11 @@ trial_code subscribers_open(subscribers *s,
     sub->position = request->from.value > 0 ? (uint64_t)request->from.value : head + 1;
     sub->credit = request->credit.is_set ? (uint64_t)request->credit.value : TRIAL_CREDIT_DEFAULT;
     sub->heard_ms = now_ms;
-    sub->filter = copy_filter(&filter, &sub->arena);
+    sub->filter = answers_filter_copy(&filter, &sub->arena);
+    if (n != NULL) {
+        sub->named = n;
+        sub->position = n->position + 1;
+    }
     sub->peer_size = peer.size;
     memcpy(sub->peer, peer.data, peer.size);
     sub->next = s->first;
@@ -186,7 +161,7 @@ trial_code subscribers_open(subscribers *s,
     return TRIAL_OK;
 }
 
-static struct subscription *find(subscribers *s, uint64_t id)
+static struct subscription *find(const subscribers *s, uint64_t id)
 {
     struct subscription *sub = s->first;
 
@@ -198,7 +173,7 @@ static struct subscription *find(subscribers *s, uint64_t id)
 
 /* The subscription of that peer that a notification names, and another number in it. */
 static struct subscription *
-named(subscribers *s, trial_bytes peer, trial_bytes params, uint64_t *ret_add)
+addressed(subscribers *s, trial_bytes peer, trial_bytes params, uint64_t *ret_add)
 {
     pack_reader reader = pack_reader_of(params);
     uint32_t count = pack_map(&reader);
@@ -221,12 +196,15 @@ named(subscribers *s, trial_bytes peer, trial_bytes params, uint64_t *ret_add)
     return sub != NULL && is_of(sub, peer) ? sub : NULL;
 }
 
-void subscribers_credit(subscribers *s, trial_bytes peer, trial_bytes params)
+void subscribers_credit(subscribers *s, trial_bytes peer, trial_bytes params, uint64_t now_ms)
 {
     uint64_t add;
-    struct subscription *sub = named(s, peer, params, &add);
+    struct subscription *sub = addressed(s, peer, params, &add);
 
     if (sub != NULL) {
+        if (sub->named != NULL) {
+            sub->named->seen_ms = now_ms;
+        }
         add = add > TRIAL_CREDIT_MAX ? TRIAL_CREDIT_MAX : add;
         sub->credit = sub->credit + add > TRIAL_CREDIT_MAX ? TRIAL_CREDIT_MAX : sub->credit + add;
     }
@@ -235,7 +213,7 @@ void subscribers_credit(subscribers *s, trial_bytes peer, trial_bytes params)
 void subscribers_unsubscribe(subscribers *s, trial_bytes peer, trial_bytes params)
 {
     uint64_t ignored;
-    struct subscription *sub = named(s, peer, params, &ignored);
+    struct subscription *sub = addressed(s, peer, params, &ignored);
 
     if (sub != NULL) {
         sub->is_gone = true;
@@ -250,6 +228,10 @@ static void sweep(subscribers *s)
     while (*link != NULL) {
         struct subscription *sub = *link;
 
+        if (sub->is_gone && sub->named != NULL) {
+            named_hold(s->list, sub->named, 0, (trial_text){ 0 }, TRIAL_INSTANT_NONE);
+            sub->named = NULL;
+        }
         if (sub->is_gone && !sub->waits_for_page) {
             *link = sub->next;
             s->count--;
@@ -259,58 +241,52 @@ static void sweep(subscribers *s)
         }
     }
     if (s->count == 0) {
-        clear_ring(s);
+        ring_clear(&s->ring);
     }
 }
 
 void subscribers_add(subscribers *s, const engine_added *added, uint32_t count)
 {
     for (uint32_t i = 0; s->count > 0 && i < count; i++) {
-        const proto_record *record = &added[i].record;
-        size_t size =
-            record->event.size + added[i].programmes[0].size + added[i].programmes[1].size;
-        struct kept *kept = trial_memory(sizeof *kept + size);
-        uint8_t *at = kept->bytes;
-
-        kept->record = *record;
-        kept->size = size;
-        memcpy(at, record->event.data, record->event.size);
-        /* The filter looks at type and subject, which lie inside the event. */
-        kept->record.event.data = at;
-        kept->record.type.at =
-            (const char *)at + (record->type.at - (const char *)record->event.data);
-        kept->record.subject.at =
-            (const char *)at + (record->subject.at - (const char *)record->event.data);
-        at += record->event.size;
-        for (int k = 0; k < 2; k++) {
-            kept->programmes[k] = (trial_text){ (const char *)at, added[i].programmes[k].size };
-            if (added[i].programmes[k].size > 0) {
-                memcpy(at, added[i].programmes[k].at, added[i].programmes[k].size);
-            }
-            at += added[i].programmes[k].size;
-        }
-        while (s->ring_count > 0 &&
-               (s->ring_count == RING_EVENTS_MAX || s->ring_bytes + size > RING_BYTES_MAX)) {
-            forget_oldest(s);
-        }
-        if (s->ring_count == 0) {
-            s->ring_first = record->position;
-        }
-        TRIAL_ASSERT(record->position == s->ring_first + s->ring_count);
-        s->ring[record->position % RING_EVENTS_MAX] = kept;
-        s->ring_count++;
-        s->ring_bytes += size;
+        ring_add(&s->ring, &added[i]);
     }
 }
 
-static bool wants(const struct subscription *sub, const struct kept *kept)
+static bool is_parked(const struct subscription *sub, uint64_t position)
+{
+    return sub->named != NULL && named_find_parked(sub->named, position) != NULL;
+}
+
+/* Events that may be sent now: what credit there is, and of a named one what its window holds. */
+static uint64_t allowed(const subscribers *s, const struct subscription *sub)
+{
+    uint64_t room = sub->named == NULL ? sub->credit : named_room(s->list, sub->named);
+
+    return room < sub->credit ? room : sub->credit;
+}
+
+static bool wants(const struct subscription *sub, const ring_event *kept)
 {
     trial_text programme = sub->filter.programme;
 
-    return answers_filter_takes(&sub->filter, &kept->record) &&
+    return !is_parked(sub, kept->record.position) &&
+           answers_filter_takes(&sub->filter, &kept->record) &&
            (!trial_text_is_set(programme) ||
             (programme.size > 0 && (trial_text_equal(programme, kept->programmes[0]) ||
                                     trial_text_equal(programme, kept->programmes[1]))));
+}
+
+static void begin_frame(subscribers *s, const char *word, uint32_t entries)
+{
+    pack_writer_reset(&s->frame);
+    proto_put_notification(&s->frame, word);
+    pack_put_map(&s->frame, entries);
+}
+
+static void put_number(subscribers *s, const char *name, uint64_t number)
+{
+    pack_put_word(&s->frame, name);
+    pack_put_unsigned(&s->frame, number);
 }
 
 /* Send a frame that lies in s->frame; false where the peer did not take it. */
@@ -339,60 +315,50 @@ static bool send_events(subscribers *s,
                         uint64_t head,
                         uint64_t now_ms)
 {
-    pack_writer_reset(&s->frame);
-    proto_put_notification(&s->frame, "events");
-    pack_put_map(&s->frame, 3);
+    begin_frame(s, "events", 3);
     pack_put_word(&s->frame, "events");
     pack_put_list(&s->frame, count);
     pack_put_raw(&s->frame, events);
-    pack_put_word(&s->frame, "head");
-    pack_put_unsigned(&s->frame, head);
-    pack_put_word(&s->frame, "subscription");
-    pack_put_unsigned(&s->frame, sub->id);
+    put_number(s, "head", head);
+    put_number(s, "subscription", sub->id);
     if (!send_frame(s, sub, now_ms)) {
         return false;
     }
     sub->credit -= count;
+    for (uint32_t i = 0; sub->named != NULL && i < count; i++) {
+        named_sent(sub->named, s->positions[i]);
+    }
     return true;
 }
 
 static bool send_word(
     subscribers *s, struct subscription *sub, const char *word, uint64_t head, uint64_t now_ms)
 {
-    pack_writer_reset(&s->frame);
-    proto_put_notification(&s->frame, word);
-    pack_put_map(&s->frame, 2);
-    pack_put_word(&s->frame, "head");
-    pack_put_unsigned(&s->frame, head);
-    pack_put_word(&s->frame, "subscription");
-    pack_put_unsigned(&s->frame, sub->id);
+    begin_frame(s, word, 2);
+    put_number(s, "head", head);
+    put_number(s, "subscription", sub->id);
     return send_frame(s, sub, now_ms);
-}
-
-static bool is_in_ring(const subscribers *s, uint64_t position)
-{
-    return s->ring_count > 0 && position >= s->ring_first &&
-           position < s->ring_first + s->ring_count;
 }
 
 /* Gather one message from the ring; ret_position: where it goes on. */
 static uint32_t gather(subscribers *s, const struct subscription *sub, uint64_t *ret_position)
 {
     uint64_t position = sub->position;
+    uint64_t most = allowed(s, sub);
     uint32_t count = 0;
 
     pack_writer_reset(&s->events);
-    while (is_in_ring(s, position)) {
-        const struct kept *kept = s->ring[position % RING_EVENTS_MAX];
+    while (ring_holds(&s->ring, position)) {
+        const ring_event *kept = ring_at(&s->ring, position);
 
         if (wants(sub, kept)) {
-            if (count == sub->credit || count == TRIAL_READ_EVENTS_MAX ||
+            if (count == most || count == TRIAL_READ_EVENTS_MAX ||
                 (count > 0 && s->events.size + kept->record.event.size + NOTIFICATION_FRAME_BYTES >
                                   s->request_bytes)) {
                 break;
             }
             pack_put_raw(&s->events, kept->record.event);
-            count++;
+            s->positions[count++] = position;
         }
         position++;
     }
@@ -400,10 +366,44 @@ static uint32_t gather(subscribers *s, const struct subscription *sub, uint64_t 
     return count;
 }
 
+/* Send again what was parked and is replayed: one event a message, which says so. */
+static void pump_replayed(subscribers *s, struct subscription *sub, uint64_t head, uint64_t now_ms)
+{
+    named_parked *parked = named_next_replayed(sub->named);
+    trial_error err = TRIAL_ERROR_NONE; /* a damaged record is told of by who reads or verifies */
+
+    for (uint32_t i = 0; i < REPLAYED_MAX && parked != NULL && sub->credit > 0; i++) {
+        trial_bytes bytes;
+        proto_record record;
+
+        if (store_get_record(s->list->store, parked->position, &bytes, &err) != TRIAL_OK ||
+            proto_record_read(bytes, &record, &err) != TRIAL_OK) {
+            return;
+        }
+        begin_frame(s, "events", 4);
+        pack_put_word(&s->frame, "events");
+        pack_put_list(&s->frame, 1);
+        pack_put_raw(&s->frame, record.event);
+        put_number(s, "head", head);
+        pack_put_word(&s->frame, "replayed");
+        pack_put_truth(&s->frame, true);
+        put_number(s, "subscription", sub->id);
+        if (!send_frame(s, sub, now_ms)) {
+            return;
+        }
+        sub->credit--;
+        parked->is_sent = true;
+        parked = named_next_replayed(sub->named);
+    }
+}
+
 /* Send one subscription what the ring has for it. */
 static void pump_one(subscribers *s, struct subscription *sub, uint64_t head, uint64_t now_ms)
 {
-    while (!sub->is_gone && !sub->waits_for_page && is_in_ring(s, sub->position)) {
+    if (sub->named != NULL) {
+        pump_replayed(s, sub, head, now_ms);
+    }
+    while (!sub->is_gone && !sub->waits_for_page && ring_holds(&s->ring, sub->position)) {
         uint64_t position;
         uint32_t count = gather(s, sub, &position);
 
@@ -414,6 +414,9 @@ static void pump_one(subscribers *s, struct subscription *sub, uint64_t head, ui
             break;
         }
         sub->position = position;
+    }
+    if (sub->named != NULL && !sub->waits_for_page) {
+        named_passed(sub->named, sub->position);
     }
     if (!sub->is_gone && !sub->is_told_live && !sub->waits_for_page && sub->position > head) {
         sub->is_told_live = send_word(s, sub, "live", head, now_ms);
@@ -426,7 +429,7 @@ static void pump_one(subscribers *s, struct subscription *sub, uint64_t head, ui
 void subscribers_pump(subscribers *s, uint64_t head, uint64_t now_ms)
 {
     for (struct subscription *sub = s->first; sub != NULL; sub = sub->next) {
-        if (now_ms >= sub->not_before_ms) {
+        if (!sub->is_gone && !sub->is_held && now_ms >= sub->not_before_ms) {
             pump_one(s, sub, head, now_ms);
         }
     }
@@ -438,8 +441,9 @@ readers_job *subscribers_next_page(subscribers *s, uint64_t head, uint64_t now_m
     for (struct subscription *sub = s->first; sub != NULL; sub = sub->next) {
         readers_job *job;
 
-        if (sub->is_gone || sub->waits_for_page || sub->credit == 0 || sub->position > head ||
-            now_ms < sub->not_before_ms || is_in_ring(s, sub->position)) {
+        if (sub->is_gone || sub->waits_for_page || sub->is_held || allowed(s, sub) == 0 ||
+            sub->position > head || now_ms < sub->not_before_ms ||
+            ring_holds(&s->ring, sub->position)) {
             continue;
         }
         sub->waits_for_page = true;
@@ -451,8 +455,8 @@ readers_job *subscribers_next_page(subscribers *s, uint64_t head, uint64_t now_m
         job->filter = sub->filter;
         job->range = (answers_range){
             .from = sub->position,
-            .limit =
-                sub->credit < TRIAL_READ_EVENTS_MAX ? (uint32_t)sub->credit : TRIAL_READ_EVENTS_MAX,
+            .limit = allowed(s, sub) < TRIAL_READ_EVENTS_MAX ? (uint32_t)allowed(s, sub)
+                                                             : TRIAL_READ_EVENTS_MAX,
         };
         job->needs = head;
         return job;
@@ -460,11 +464,52 @@ readers_job *subscribers_next_page(subscribers *s, uint64_t head, uint64_t now_m
     return NULL;
 }
 
+static uint64_t position_of(trial_bytes event)
+{
+    pack_reader reader = pack_reader_of(event);
+    uint32_t count = pack_map(&reader);
+
+    for (uint32_t i = 0; i < count; i++) {
+        if (trial_text_is(pack_text(&reader), "position")) {
+            return pack_unsigned(&reader);
+        }
+        (void)pack_skip(&reader);
+    }
+    return 0; /* not reached: every event that is read has one */
+}
+
+/* Those of a page that are not parked, into s->events, with their positions. */
+static uint32_t
+choose(subscribers *s, const struct subscription *sub, const answers_page *page, uint64_t *next)
+{
+    pack_reader reader = pack_reader_of(pack_written(&page->events));
+    uint64_t most = allowed(s, sub);
+    uint32_t count = 0;
+
+    pack_writer_reset(&s->events);
+    for (uint32_t i = 0; i < page->count; i++) {
+        trial_bytes event = pack_skip(&reader);
+        uint64_t position = position_of(event);
+
+        if (count == most) { /* the window became narrower meanwhile */
+            *next = position;
+            break;
+        }
+        if (!is_parked(sub, position)) {
+            pack_put_raw(&s->events, event);
+            s->positions[count++] = position;
+        }
+    }
+    return count;
+}
+
 void subscribers_take_page(subscribers *s, const readers_job *job, uint64_t now_ms)
 {
     struct subscription *sub = find(s, job->subscription);
     const answers_page *page = &job->page;
     uint64_t next = page->next != 0 ? page->next : page->head + 1;
+    trial_bytes events;
+    uint32_t count;
 
     if (sub == NULL) {
         return;
@@ -474,11 +519,69 @@ void subscribers_take_page(subscribers *s, const readers_job *job, uint64_t now_
         sub->not_before_ms = now_ms + RETRY_MS;
         return; /* it failed, or a full disk keeps what it should hold in the journal: once more */
     }
-    if (page->count > 0 &&
-        !send_events(s, sub, pack_written(&page->events), page->count, page->head, now_ms)) {
+    if (sub->named == NULL) {
+        events = pack_written(&page->events);
+        count = page->count;
+    } else {
+        count = choose(s, sub, page, &next);
+        events = pack_written(&s->events);
+    }
+    if (count > 0 && !send_events(s, sub, events, count, page->head, now_ms)) {
         return;
     }
     sub->position = next;
+}
+
+bool subscribers_is_of(const subscribers *s, uint64_t id, trial_bytes peer)
+{
+    const struct subscription *sub = find(s, id);
+
+    return sub != NULL && !sub->is_gone && is_of(sub, peer);
+}
+
+uint64_t subscribers_looked_at(const subscribers *s, uint64_t id)
+{
+    const struct subscription *sub = find(s, id);
+
+    return sub == NULL ? 0 : sub->position;
+}
+
+void subscribers_hold(subscribers *s, uint64_t id, bool is_held)
+{
+    struct subscription *sub = find(s, id);
+
+    if (sub != NULL) {
+        sub->is_held = is_held;
+    }
+}
+
+void subscribers_end(subscribers *s, uint64_t id, const char *reason, uint64_t now_ms)
+{
+    struct subscription *sub = find(s, id);
+
+    if (sub == NULL) {
+        return;
+    }
+    sub->named = NULL; /* whoever ends it knows what becomes of the name */
+    if (sub->is_gone) {
+        return;
+    }
+    begin_frame(s, "ended", 2);
+    pack_put_word(&s->frame, "reason");
+    pack_put_message(&s->frame, reason);
+    put_number(s, "subscription", sub->id);
+    (void)send_frame(s, sub, now_ms); /* who takes nothing hears nothing more of it either */
+    sub->is_gone = true;
+}
+
+bool subscribers_is_alive(subscribers *s, uint64_t id, uint64_t head, uint64_t now_ms)
+{
+    struct subscription *sub = find(s, id);
+
+    if (sub != NULL && !sub->is_gone) {
+        (void)send_word(s, sub, "heartbeat", head, now_ms); /* it tells who is gone */
+    }
+    return sub != NULL && !sub->is_gone;
 }
 
 uint32_t subscribers_count(const subscribers *s)

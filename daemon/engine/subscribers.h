@@ -4,6 +4,7 @@
 #define ENGINE_SUBSCRIBERS_H
 
 #include "engine.h"
+#include "named.h"
 #include "readers.h"
 
 typedef struct subscribers subscribers;
@@ -18,12 +19,20 @@ typedef enum subscribers_sent {
 typedef subscribers_sent
 subscribers_send(void *context, trial_bytes peer, bool is_delimited, trial_bytes frame);
 
-/** `request_bytes`: a notification stays under it. */
-subscribers *subscribers_new(uint32_t request_bytes, subscribers_send *send, void *context);
+/** `request_bytes`: a notification stays under it. `list`: borrowed; positions of named
+ * subscriptions are kept there. */
+subscribers *
+subscribers_new(uint32_t request_bytes, named_list *list, subscribers_send *send, void *context);
 void subscribers_done(subscribers *s); /* NULL is fine */
 
+/** The filter of a request, its spans borrowed. Fails with INVALID. */
+TRIAL_MUST_USE trial_code subscribers_filter(const struct trial_request_subscribe *request,
+                                             answers_filter *ret_filter,
+                                             trial_error *err);
+
 /**
- * Open a subscription. `head`: the last position flushed; from = 0 starts behind it.
+ * Open a subscription. `head`: the last position flushed; from = 0 starts behind it. `n`: the named
+ * one that it consumes, where it left off; nobody else does. NULL: it has no name.
  *
  * Fails with INVALID (a parameter), BUSY (too many of one peer).
  */
@@ -31,14 +40,30 @@ TRIAL_MUST_USE trial_code subscribers_open(subscribers *s,
                                            trial_bytes peer,
                                            bool is_delimited,
                                            const struct trial_request_subscribe *request,
+                                           named *n,
                                            uint64_t head,
                                            uint64_t now_ms,
                                            uint64_t *ret_id,
                                            trial_error *err);
 
 /** Notifications of a peer; one that names no subscription of that peer does nothing. */
-void subscribers_credit(subscribers *s, trial_bytes peer, trial_bytes params);
+void subscribers_credit(subscribers *s, trial_bytes peer, trial_bytes params, uint64_t now_ms);
 void subscribers_unsubscribe(subscribers *s, trial_bytes peer, trial_bytes params);
+
+/** Is it a subscription of that peer? */
+bool subscribers_is_of(const subscribers *s, uint64_t id, trial_bytes peer);
+
+/** Is there such a subscription, and its peer connected? The peer is sent a heartbeat. */
+bool subscribers_is_alive(subscribers *s, uint64_t id, uint64_t head, uint64_t now_ms);
+
+/** The first position that a subscription has not looked at. */
+uint64_t subscribers_looked_at(const subscribers *s, uint64_t id);
+
+/** Nothing is sent to a subscription while it is held. */
+void subscribers_hold(subscribers *s, uint64_t id, bool is_held);
+
+/** End a subscription and tell its peer why. */
+void subscribers_end(subscribers *s, uint64_t id, const char *reason, uint64_t now_ms);
 
 /** Take in what a turn added; `head` is the last position flushed. Sends nothing yet. */
 void subscribers_add(subscribers *s, const engine_added *added, uint32_t count);

@@ -279,6 +279,7 @@ static bool freeze(store *s)
     }
     s->frozen = s->active;
     s->frozen_generation = s->generation;
+    s->frozen_batch = s->batch++;
     s->active = s->active == &s->overlays[0] ? &s->overlays[1] : &s->overlays[0];
     overlay_reset(s->active, s->head + 1);
     s->turn_at = 0;
@@ -307,6 +308,7 @@ static trial_code take_note(store *s, trial_error *err)
     s->is_journal_full = false;
     s->is_map_full = false;
     s->committed = overlay_last(s->frozen);
+    s->batch_committed = s->frozen_batch;
     if (s->current != s->frozen_generation) { /* what was built is in use now */
         s->current = s->frozen_generation;
         s->is_building = false;

@@ -95,6 +95,7 @@ store_open(const store_settings *settings, store **ret_store, bool *ret_is_new, 
     }
     s->active = &s->overlays[0];
     overlay_reset(s->active, s->head + 1);
+    s->batch = 1;
     if (code != TRIAL_OK) {
         store_close(s);
         return code;

@@ -144,6 +144,11 @@ void store_commit_begin(store *s);
 int store_commit_fd(const store *s);
 TRIAL_MUST_USE trial_code store_commit_end(store *s, trial_error *err);
 
+/** What is put now belongs to batch store_batch() and lies in LMDB once store_batch_committed() has
+ * reached it: for rows that no record of the log stands behind. */
+uint64_t store_batch(const store *s);
+uint64_t store_batch_committed(const store *s);
+
 /** Commit everything and wait for it: at the end. */
 TRIAL_MUST_USE trial_code store_commit_all(store *s, trial_error *err);
 

@@ -16,6 +16,16 @@ uint64_t store_committed(const store *s)
     return s->committed;
 }
 
+uint64_t store_batch(const store *s)
+{
+    return s->batch;
+}
+
+uint64_t store_batch_committed(const store *s)
+{
+    return s->batch_committed;
+}
+
 void store_append(store *s, trial_bytes record)
 {
     overlay *o = s->active;

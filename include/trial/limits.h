@@ -37,6 +37,8 @@
 #define TRIAL_CREDIT_DEFAULT 1024   /* events a new subscription may be sent */
 #define TRIAL_CREDIT_MAX (1u << 24) /* credit added beyond this is cut to it */
 #define TRIAL_SUBSCRIPTIONS_PER_PEER_MAX 64
+#define TRIAL_NAME_BYTES_MAX 64         /* the name of a subscription, and of who consumes it */
+#define TRIAL_PARK_REASON_BYTES_MAX 256 /* a sentence: why an event was parked */
 #define TRIAL_HEARTBEAT_MS 1000
 #define TRIAL_PEER_JOBS_MAX 4096   /* reads and queries of one peer that wait; one more is `busy` */
 #define TRIAL_TYPES_FILTER_MAX 64  /* entries of `types` in a read or subscribe */

@@ -105,8 +105,8 @@ static void give_credit(subscribers *s, struct peer *peer, uint32_t add)
     pack_put_unsigned(&params, add);
     pack_put_word(&params, "subscription");
     pack_put_unsigned(&params, peer->subscription);
-    subscribers_credit(s, (trial_bytes){ (const uint8_t *)"else", 4 }, pack_written(&params));
-    subscribers_credit(s, (trial_bytes){ (const uint8_t *)"peer", 4 }, pack_written(&params));
+    subscribers_credit(s, (trial_bytes){ (const uint8_t *)"else", 4 }, pack_written(&params), 0);
+    subscribers_credit(s, (trial_bytes){ (const uint8_t *)"peer", 4 }, pack_written(&params), 0);
     pack_writer_done(&params);
     peer->allowed += add;
 }
@@ -174,12 +174,13 @@ assert_all_came(desk *d, const struct wish *wish, const struct peer *peer, uint6
 
 static void one_round(desk *d)
 {
+    named_list unnamed = { 0 };
     const struct wish *wish = &wishes[pick(0, sizeof wishes / sizeof wishes[0] - 1)];
     trial_text type = trial_text_of(wish->type);
     struct trial_request_subscribe request = { .subject = trial_text_of(wish->subject),
                                                .programme = trial_text_of(wish->programme) };
     struct peer *peer = calloc(1, sizeof *peer);
-    subscribers *s = subscribers_new(TRIAL_REQUEST_BYTES_DEFAULT, take, peer);
+    subscribers *s = subscribers_new(TRIAL_REQUEST_BYTES_DEFAULT, &unnamed, take, peer);
     trial_error err = TRIAL_ERROR_NONE;
     uint64_t head = pick(0, EVENTS / 2);
     uint64_t now_ms = 0;
@@ -194,6 +195,7 @@ static void one_round(desk *d)
                                       (trial_bytes){ (const uint8_t *)"peer", 4 },
                                       false,
                                       &request,
+                                      NULL,
                                       head,
                                       now_ms,
                                       &peer->subscription,
