@@ -12,6 +12,8 @@
 #define BACKOFF_MS_MIN 50u   /* a daemon that restarts is back in less than a second */
 #define BACKOFF_MS_MAX 2000u /* many who wait for one daemon do not flood it when it is back */
 #define LOG_NAME_BYTES 64u   /* a UUID in text, with room */
+#define SIGN_OF_LIFE_MS 5000 /* the daemon keeps a named one for who says something so often */
+#define PARK_MS 5000u        /* to wait for the answer: the daemon waits for its disk */
 #define SEND_MS 100u         /* a connection that takes nothing for so long is given up */
 
 typedef enum step {
@@ -38,6 +40,14 @@ struct trial_subscriber {
     uint64_t head;
     bool is_live;
     uint32_t connections;
+    bool is_named;
+    bool is_replaying;     /* the notification that is handed out was parked before */
+    bool is_kept;          /* what is left of it was copied into `rest` */
+    bool has_ended;        /* another consumer took over */
+    trial_value *takeover; /* the entry of `params` */
+    uint64_t acked;        /* said, or known from the daemon */
+    uint64_t done;         /* worked off */
+    int64_t told_ms;       /* when the daemon was last told anything */
     uint64_t subscription;
     uint32_t credit;
     uint32_t used; /* events handed out, their credit not given back */
@@ -48,9 +58,21 @@ struct trial_subscriber {
     trial_arena arena;   /* as long as the subscriber */
     trial_arena message; /* of what came last */
     trial_replayed event;
+    trial_arena rest;
     pack_reader events; /* what is left of the notification that is handed out */
     uint32_t left;
 };
+
+static void take_name(trial_subscriber *s, const trial_subscriber_settings *how)
+{
+    trial_arena *arena = &s->arena;
+
+    s->is_named = true;
+    s->takeover = trial_value_truth(arena, how->takes_over);
+    trial_value_set(arena, s->params, "name", trial_value_copy(arena, trial_text_of(how->name)));
+    trial_value_set(arena, s->params, "takeover", s->takeover);
+    trial_value_set(arena, s->params, "client", trial_value_text(arena, trial_text_of(s->name)));
+}
 
 trial_code trial_subscriber_open(const trial_client_settings *settings,
                                  const trial_subscriber_settings *wanted,
@@ -90,20 +112,11 @@ trial_code trial_subscriber_open(const trial_client_settings *settings,
     s->from = trial_value_unsigned(&s->arena, 0);
     trial_value_set(&s->arena, s->params, "from", s->from);
     trial_value_set(&s->arena, s->params, "credit", trial_value_integer(&s->arena, s->credit));
+    if (how->name != NULL) {
+        take_name(s, how);
+    }
     *ret_subscriber = s;
     return TRIAL_OK;
-}
-
-void trial_subscriber_close(trial_subscriber *s)
-{
-    if (s != NULL) {
-        trial_client_close(s->client);
-        trial_arena_done(&s->arena);
-        trial_arena_done(&s->message);
-        free(s->endpoint);
-        free(s->name);
-        free(s);
-    }
 }
 
 /* Many subscribers of one daemon do not come back at one moment: half of the wait is chance. */
@@ -199,8 +212,10 @@ static trial_code take_hello(trial_subscriber *s, const trial_value *result, tri
         return code;
     }
     s->head = head;
-    s->next = s->next == 0 ? head + 1 : s->next;
-    s->from->as.count = s->next;
+    if (!s->is_named || s->connections == 0) {
+        s->next = s->next == 0 ? head + 1 : s->next;
+        s->from->as.count = s->next;
+    }
     ask(s, "subscribe", s->params, STEP_ASKED);
     return TRIAL_OK;
 }
@@ -208,6 +223,12 @@ static trial_code take_hello(trial_subscriber *s, const trial_value *result, tri
 static void take_subscription(trial_subscriber *s, const trial_value *result)
 {
     s->subscription = (uint64_t)trial_value_get_integer(result, "subscription");
+    if (s->is_named) { /* a lost connection is ours again, whoever the daemon thinks is there */
+        s->acked = (uint64_t)trial_value_get_integer(result, "position");
+        s->done = s->acked;
+        s->next = s->acked + 1;
+        s->takeover->as.truth = true;
+    }
     s->step = STEP_SUBSCRIBED;
     s->used = 0;
     s->connections++;
@@ -246,6 +267,7 @@ static trial_code take_notification(trial_subscriber *s, const trial_message *me
     pack_reader reader = pack_reader_of(message->raw);
     pack_reader events = { 0 };
     uint32_t count = pack_map(&reader);
+    bool is_replaying = false;
     uint64_t subscription = 0;
     uint64_t head = 0;
 
@@ -258,6 +280,8 @@ static trial_code take_notification(trial_subscriber *s, const trial_message *me
             head = pack_unsigned(&reader);
         } else if (trial_text_is(name, "subscription")) {
             subscription = pack_unsigned(&reader);
+        } else if (trial_text_is(name, "replayed")) {
+            is_replaying = pack_truth(&reader);
         } else {
             (void)pack_skip(&reader);
         }
@@ -269,11 +293,14 @@ static trial_code take_notification(trial_subscriber *s, const trial_message *me
         return TRIAL_OK;
     }
     s->head = head > s->head ? head : s->head;
+    s->has_ended = s->has_ended || trial_text_is(message->method, "ended");
     if (trial_text_is(message->method, "live")) { /* what is wanted up to there was sent */
         s->is_live = true;
         s->next = head >= s->next ? head + 1 : s->next;
     }
     if (trial_text_is(message->method, "events")) {
+        s->is_kept = false;
+        s->is_replaying = is_replaying;
         s->events = events;
         s->left = pack_list(&s->events);
     }
@@ -312,13 +339,55 @@ static trial_code take_message(trial_subscriber *s, bool *ret_came, trial_error 
     return code;
 }
 
+static void tell(trial_subscriber *s, const char *method, const trial_value *params)
+{
+    trial_error ignored = TRIAL_ERROR_NONE; /* what does not arrive is a lost connection */
+
+    s->told_ms = lib_now_ms();
+    if (trial_client_notify(s->client, method, params, &ignored) != TRIAL_OK) {
+        lose(s);
+    }
+}
+
+static void tell_ack(trial_subscriber *s, uint64_t position)
+{
+    trial_arena arena = { 0 };
+    trial_value *params = trial_value_map(&arena);
+
+    trial_value_set(&arena, params, "name", trial_value_get(s->params, "name"));
+    trial_value_set(&arena, params, "position", trial_value_unsigned(&arena, position));
+    tell(s, "ack", params);
+    trial_arena_done(&arena);
+}
+
+/* What was worked off is said before we wait, or when it is half a window. */
+static void say_done(trial_subscriber *s)
+{
+    if (s->step == STEP_SUBSCRIBED && s->done > s->acked) {
+        s->acked = s->done;
+        tell_ack(s, s->done);
+    }
+}
+
+void trial_subscriber_ack(trial_subscriber *s)
+{
+    if (!s->is_named || s->step != STEP_SUBSCRIBED || s->event.position == 0) {
+        return; /* what is not said is handed out again */
+    }
+    if (s->is_replaying) {
+        tell_ack(s, s->event.position);
+    } else {
+        s->done = s->event.position;
+    }
+}
+
 /* Give back the credit of what was handed out, half a window at a time. */
 static void give_credit(trial_subscriber *s)
 {
-    trial_error ignored = TRIAL_ERROR_NONE; /* credit that does not arrive is a lost connection */
     trial_value *params;
 
-    if (s->used < (s->credit + 1) / 2) {
+    if (s->used < (s->credit + 1) / 2 &&
+        !(s->is_named && lib_now_ms() - s->told_ms >= SIGN_OF_LIFE_MS)) {
         return;
     }
     params = trial_value_map(&s->message);
@@ -326,9 +395,17 @@ static void give_credit(trial_subscriber *s)
         &s->message, params, "subscription", trial_value_unsigned(&s->message, s->subscription));
     trial_value_set(&s->message, params, "add", trial_value_integer(&s->message, s->used));
     s->used = 0;
-    if (trial_client_notify(s->client, "credit", params, &ignored) != TRIAL_OK) {
-        lose(s);
-    }
+    tell(s, "credit", params);
+}
+
+static trial_code say_ended(trial_subscriber *s, trial_error *err)
+{
+    lose(s);
+    return trial_fail(err,
+                      TRIAL_CONFLICT,
+                      "another consumer took over the subscription '%.*s' at %s",
+                      TRIAL_TEXT_ARGS(trial_value_get_text(s->params, "name")),
+                      s->endpoint);
 }
 
 /* Hand out the next event of the notification. False: it has none that is wanted. */
@@ -342,6 +419,9 @@ static bool hand_out(trial_subscriber *s)
             return false;
         }
         s->used++;
+        if (s->is_replaying) {
+            return true;
+        }
         if (s->event.position >= s->next) {
             s->next = s->event.position + 1;
             s->head = s->event.position > s->head ? s->event.position : s->head;
@@ -396,7 +476,13 @@ trial_code trial_subscriber_next(trial_subscriber *s,
         trial_code code = TRIAL_OK;
 
         if (s->step == STEP_SUBSCRIBED && s->left == 0) {
+            say_done(s);
+        }
+        if (s->step == STEP_SUBSCRIBED && s->left == 0) {
             give_credit(s);
+        }
+        if (s->has_ended && s->left == 0) {
+            return say_ended(s, err);
         }
         if (hand_out(s)) {
             *ret_event = &s->event;
@@ -422,12 +508,75 @@ trial_code trial_subscriber_next(trial_subscriber *s,
     }
 }
 
+/* What is left to hand out lies where the answer will lie. */
+static void keep_rest(trial_subscriber *s)
+{
+    trial_bytes rest = { s->events.at, (size_t)(s->events.end - s->events.at) };
+
+    if (s->left > 0 && !s->is_kept) {
+        trial_arena_reset(&s->rest);
+        s->events = pack_reader_of(trial_arena_bytes(&s->rest, rest));
+        s->is_kept = true;
+    }
+}
+
+trial_code trial_subscriber_park(trial_subscriber *s, const char *reason, trial_error *err)
+{
+    trial_arena arena = { 0 };
+    trial_value *params = trial_value_map(&arena);
+    trial_message answer = { 0 };
+    uint32_t msgid = 0;
+    trial_code code;
+
+    if (!s->is_named || s->step != STEP_SUBSCRIBED) {
+        trial_arena_done(&arena);
+        return trial_fail(
+            err, TRIAL_BUSY, "no connection to %s yet; it is tried again", s->endpoint);
+    }
+    trial_value_set(&arena, params, "name", trial_value_get(s->params, "name"));
+    trial_value_set(&arena, params, "position", trial_value_unsigned(&arena, s->event.position));
+    trial_value_set(&arena, params, "reason", trial_value_text(&arena, trial_text_of(reason)));
+    keep_rest(s);
+    code = trial_client_send(s->client, "park", params, &msgid, err);
+    if (code == TRIAL_OK) {
+        code = lib_await(s->client, msgid, PARK_MS, &arena, &answer, err);
+    }
+    if (code == TRIAL_OK && answer.error.code != TRIAL_OK) {
+        code = answer.error.code;
+        if (err != NULL) {
+            *err = answer.error;
+        }
+    }
+    if (code != TRIAL_OK) {
+        lose(s);
+    }
+    trial_arena_done(&arena);
+    return code;
+}
+
+void trial_subscriber_close(trial_subscriber *s)
+{
+    if (s != NULL) {
+        if (s->client != NULL) {
+            say_done(s);
+        }
+        trial_client_close(s->client);
+        trial_arena_done(&s->rest);
+        trial_arena_done(&s->arena);
+        trial_arena_done(&s->message);
+        free(s->endpoint);
+        free(s->name);
+        free(s);
+    }
+}
+
 trial_subscriber_state trial_subscriber_look(const trial_subscriber *s)
 {
     uint64_t position = s->next == 0 ? s->head : s->next - 1;
 
     return (trial_subscriber_state){
         .is_connected = s->step == STEP_SUBSCRIBED,
+        .is_replayed = s->is_replaying,
         .is_live = s->step == STEP_SUBSCRIBED && s->is_live && s->left == 0,
         .position = position,
         .head = s->head,

@@ -11,6 +11,9 @@ typedef struct trial_subscriber trial_subscriber;
 typedef struct trial_subscriber_settings {
     uint64_t from;              /* the first position; 0: only new events */
     const trial_value *filters; /* a map of `subject`, `types`, `programme`; NULL: all; copied */
+    const char *name;           /* of a named subscription: the daemon keeps the position, `from`
+                                 * counts when it is made; NULL: none */
+    bool takes_over;            /* put an end to another consumer of that name */
     uint32_t credit;            /* events on their way at most; 0: 1,024 */
     int stop_fd; /* ends a wait when it is readable: a pipe, a signalfd, a terminal; 0: none */
 } trial_subscriber_settings;
@@ -29,12 +32,28 @@ void trial_subscriber_close(trial_subscriber *subscriber); /* NULL is fine */
  *
  * Fails with BUSY      none came in time, or the daemon is away: the next call goes on trying.
  *            CONFLICT  the daemon has another log than before, or one that ends before what was
- *                      handed out: positions mean something else. Only a new subscriber helps.
+ *                      handed out: positions mean something else. Of a named one: another consumes
+ *                      it or took over, or it has another filter. Only a new subscriber helps.
  *            others    as the daemon refused the subscription: a filter is wrong.
  */
 TRIAL_MUST_USE trial_code trial_subscriber_next(trial_subscriber *subscriber,
                                                 uint32_t timeout_ms,
                                                 const trial_replayed **ret_event,
+                                                trial_error *err);
+
+/**
+ * Of a named subscription: all that was handed out so far is worked off. It is said at once for a
+ * replayed event, else with others, before the next wait; what was not said when either side ends
+ * is handed out again.
+ */
+void trial_subscriber_ack(trial_subscriber *subscriber);
+
+/**
+ * Set the event that was handed out last aside, for a reason in a sentence, and go on behind it.
+ * On disk when it comes back. Fails as trial_client_call(): the event is handed out again then.
+ */
+TRIAL_MUST_USE trial_code trial_subscriber_park(trial_subscriber *subscriber,
+                                                const char *reason,
                                                 trial_error *err);
 
 typedef struct trial_subscriber_state {
@@ -43,6 +62,7 @@ typedef struct trial_subscriber_state {
     uint64_t position;    /* of the last event handed out, or known to be followed by none */
     uint64_t head;        /* last one that we have heard of */
     uint64_t lag;         /* positions from the one to the other; with filters at most so many */
+    bool is_replayed;     /* the event handed out last had been parked */
     uint32_t connections; /* how often a connection came to stand */
     const char *endpoint; /* where the daemon is looked for; borrowed */
     int64_t heard_ms_ago; /* since the daemon last spoke; -1: never */

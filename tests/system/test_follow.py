@@ -19,6 +19,7 @@ from small_world import World
 PUBLISHERS = 16
 EVENTS = 25  # of one publisher in one round, in requests of 5
 ROUNDS = int(os.environ.get("TRIAL_ROUNDS", "8"))
+WORKER = harness.program("TRIAL_WORKER", "tests/worker")
 FOLLOWER = harness.program("TRIAL_FOLLOWER", "tests/follower")
 
 
@@ -155,6 +156,74 @@ class Follow(harness.DaemonCase):
 
     def test_watch_outlives_its_daemon(self):
         self.follows("watch")
+
+    def position(self):
+        """How far the worker's subscription is; 0 where it was not made yet."""
+        with self.daemon.peer() as peer:
+            rows = peer.call("subscriptions")["subscriptions"]
+        return rows[0]["position"] if rows else 0
+
+    def wait_for_position(self, position):
+        with self.daemon.peer() as peer:
+            while peer.call("subscriptions")["subscriptions"][0]["position"] < position:
+                pass
+
+    def test_worker_and_daemon_are_killed_and_every_event_is_worked_off(self):
+        chance = random.Random(harness.seed())
+        seen, head = [], 0
+        for number in range(1, ROUNDS + 1):
+            known = self.position()
+            worker = self.run_lines(WORKER, "w")
+            self.publish(0, number)
+            head += EVENTS
+            reach = known + chance.randrange(1, head - known + 1)
+            worker.wait(lambda r=reach: worker.lines and int(worker.lines[-1]) >= r, "some")
+            if number % 2 == 0:
+                self.daemon.kill()
+                self.daemon.start()
+            worker.wait(lambda: int(worker.lines[-1]) == head, "all of the round")
+            worker.end()
+            # From the last ack on, of which the newest may have come in after we asked.
+            self.assertGreater(int(worker.lines[0]), known)
+            self.assertLessEqual(int(worker.lines[0]), head - EVENTS + 1)
+            seen += [int(line) for line in worker.lines]
+        self.assertEqual(set(seen), set(range(1, head + 1)))
+        self.assertEqual(self.in_the_log()[-1].split()[0], str(head))
+
+    def test_poison_is_parked_and_replayed(self):
+        worker = self.run_lines(WORKER, "w")
+        events = [World().activity() | {"id": f"{'poison' if k % 4 == 2 else 'good'}-{k}"}
+                  for k in range(1, 13)]
+        self.peer.append(events)
+        good = [str(k) for k in range(1, 13) if k % 4 != 2]
+        worker.wait_for(len(good))
+        self.assertEqual(worker.lines, good)
+        self.wait_for_position(12)
+        parked = self.daemon.ask("list", "parked", "name=w")
+        self.assertEqual([(p["position"], p["reason"]) for p in parked],
+                         [(k, "it is poison") for k in (2, 6, 10)])
+        self.daemon.ctl("replay", "w", "--yes")
+        worker.wait_for(12)
+        self.assertEqual(worker.lines[9:], ["2", "6", "10"])
+        while self.daemon.ask("list", "parked", "name=w"):
+            pass
+        self.assertEqual(worker.errors, [])
+
+    def test_a_second_worker_is_refused_and_the_first_goes_on(self):
+        first = self.run_lines(WORKER, "w")
+        self.publish(0, 1)
+        first.wait_for(EVENTS)
+        second = self.run_lines(WORKER, "w")
+        second.process.wait(harness.WAIT_S)
+        second.wait(lambda: second.errors, "being refused")
+        self.assertRegex(second.errors[0], "'w' is consumed by 'libtrial' since 20")
+        self.publish(0, 2)
+        first.wait_for(2 * EVENTS)
+        with self.daemon.peer() as peer:
+            peer.call("subscribe", name="w", takeover=True)
+            first.process.wait(harness.WAIT_S)
+        first.wait(lambda: first.errors, "being told of the other")
+        self.assertIn("another consumer took over", first.errors[0])
 
     def test_filters_are_kept_over_a_restart(self):
         lines = self.run_lines(harness.program("TRIALCTL", "trialctl"), "log", "--follow",
