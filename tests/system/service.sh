@@ -1,5 +1,5 @@
 #!/bin/sh
-# service.sh ROOT BUILD - does the unit run the daemon under a real systemd? In a throw-away container: start,
+# service.sh ROOT BUILD - do the units run daemon and gateway under a real systemd? In a throw-away container: start,
 # sockets, watchdog, a refused setting, stop. Skipped with a reason where no container can be made.
 set -eu
 root=$1
@@ -49,7 +49,12 @@ inside() {
 }
 
 property() {
-    inside systemctl show triald -P "$1"
+    inside systemctl show "${2-triald}" -P "$1"
+}
+
+# get PATH - what the gateway answers.
+get() {
+    inside bash -c "exec 3<>/dev/tcp/127.0.0.1/8080 && printf 'GET $1 HTTP/1.0\r\n\r\n' >&3 && cat <&3" 2>&1
 }
 
 # expect WHAT GOT WANTED
@@ -68,13 +73,24 @@ trap clean EXIT
 mkdir "$scratch/triald.service.d"
 sed "s|^\(Exec[A-Za-z]*=\)[^ ]*/triald|\1/run/triald.programs/triald|" "$build/triald.service" >"$scratch/triald.service"
 printf '[Service]\nWatchdogSec=2\n' >"$scratch/triald.service.d/test.conf"
+# trialboard may be left out of the build.
+board=
+if [ -x "$build/trialboard" ]; then
+    board="--bind-ro=$build/trialboard:/run/triald.programs/trialboard
+ --bind-ro=$build/libtrial.so.0:/run/triald.programs/libtrial.so.0
+ --bind-ro=$scratch/trialboard.service:/run/systemd/system/trialboard.service"
+    sed -e "s|^\(Exec[A-Za-z]*=\)[^ ]*/trialboard|\1/run/triald.programs/trialboard|" \
+        -e 's|^\[Service\]|&\nEnvironment=LD_LIBRARY_PATH=/run/triald.programs|' \
+        "$build/trialboard.service" >"$scratch/trialboard.service"
+fi
 make_groups
+# shellcheck disable=SC2086 # a word each
 timeout -k 5 300 systemd-nspawn --quiet -D / --volatile=yes --register=no --keep-unit --private-network \
     --machine="$name" --console=pipe \
     --bind-ro="$build/triald:/run/triald.programs/triald" \
     --bind-ro="$scratch/triald.service:/run/systemd/system/triald.service" \
     --bind="$scratch/triald.service.d:/run/systemd/system/triald.service.d" \
-    --bind-ro="$root/systemd/triald.sysusers:/run/sysusers.d/triald.conf" -b </dev/null >"$scratch/boot" 2>&1 &
+    --bind-ro="$root/systemd/triald.sysusers:/run/sysusers.d/triald.conf" $board -b </dev/null >"$scratch/boot" 2>&1 &
 container=$!
 begun=$(date +%s)
 until leader=$(pgrep -P "$(pgrep -P "$container" | head -n 1)" 2>/dev/null | head -n 1) && [ -n "$leader" ] &&
@@ -100,6 +116,20 @@ until [ "$(property NRestarts)" = 1 ] || [ $(($(date +%s) - begun)) -gt 60 ]; do
 expect "the watchdog starts a hung daemon again" "$(property NRestarts)" 1
 head=$("$build/trialctl" --timeout 30s status --json | sed -n 's/.*"head": *\([0-9]*\).*/\1/p' | head -n 1)
 expect "nothing is lost by it" "$head" 1866
+
+if [ -n "$board" ]; then
+    inside systemctl start trialboard || failed=1
+    expect "the gateway is active once it said READY" "$(property ActiveState trialboard)" active
+    begun=$(date +%s)
+    until ready=$(get /readyz | tail -n 1) && [ "$ready" = "the daemon answers" ] ||
+        [ $(($(date +%s) - begun)) -gt 30 ]; do :; done
+    expect "it reaches the daemon as a member of its group" "$ready" "the daemon answers"
+    expect "it answers under its filters" "$(get /api/v1/funnel | grep -c '"submitted":107')" 1
+    inside systemctl stop trialboard
+    expect "it stops when told, too" "$(property ActiveState trialboard) $(property Result trialboard)" \
+        "inactive success"
+    [ $failed = 0 ] || inside journalctl -u trialboard -n 30 --no-pager -o cat
+fi
 
 inside systemctl stop triald
 expect "it stops when told" "$(property ActiveState) $(property Result)" "inactive success"
