@@ -274,6 +274,7 @@ void consumers_ack(loop *l, const net_message *message, trial_bytes params)
     uint32_t count = pack_map(&reader);
     trial_text name = { 0 };
     uint64_t position = 0;
+    trial_error ignored = TRIAL_ERROR_NONE;
     named *n;
 
     for (uint32_t i = 0; i < count && !reader.has_failed; i++) {
@@ -288,7 +289,7 @@ void consumers_ack(loop *l, const net_message *message, trial_bytes params)
         }
     }
     if (!reader.has_failed && position <= INT64_MAX) { /* it asks for no answer and gets none */
-        (void)!ack(l, message, name, (int64_t)position, &n, NULL);
+        (void)!ack(l, message, name, (int64_t)position, &n, &ignored);
     }
 }
 

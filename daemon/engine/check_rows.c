@@ -3,6 +3,7 @@
 #include "check_internal.h"
 
 #include "links.h"
+#include "named.h"
 
 #include <stdio.h>
 
@@ -136,6 +137,16 @@ static bool check_link_row(void *context, trial_bytes key, trial_bytes value)
     return true;
 }
 
+static bool check_named_row(void *context, trial_bytes key, trial_bytes value)
+{
+    checking *c = context;
+
+    if (!named_row_is_sound(key, value)) {
+        check_note(c, 0, "a row of a named subscription is not as it was written");
+    }
+    return true;
+}
+
 void check_rows(checking *c)
 {
     c->rows = 0;
@@ -159,5 +170,8 @@ void check_rows(checking *c)
     }
     if (c->code == TRIAL_OK && c->has_states) {
         check_walk(c, STORE_LINK, check_link_row);
+    }
+    if (c->code == TRIAL_OK) {
+        check_walk(c, STORE_META, check_named_row);
     }
 }

@@ -143,9 +143,10 @@ static bool load_subscription(void *context, trial_bytes k, trial_bytes value)
     trial_text name = { (const char *)k.data + sizeof SUBSCRIPTION_KEY,
                         (uint32_t)(k.size - sizeof SUBSCRIPTION_KEY) };
     uint64_t head = store_head(loading->list->store);
+    trial_error err = TRIAL_ERROR_NONE;
     named *n;
 
-    if (named_check(name, NULL) != TRIAL_OK || pack_list(&reader) != 5) {
+    if (named_check(name, &err) != TRIAL_OK || pack_list(&reader) != 5) {
         loading->is_bad = true;
         return false;
     }
@@ -203,6 +204,35 @@ static bool load_parked(void *context, trial_bytes k, trial_bytes value)
         memcpy(parked->reason, reason.at, reason.size);
     }
     return !loading->is_bad;
+}
+
+/* Does the key begin so? Its rest. */
+static bool is_behind(trial_bytes k, const char *table, size_t size, trial_text *ret_rest)
+{
+    if (k.size < size || memcmp(k.data, table, size) != 0) {
+        return false;
+    }
+    *ret_rest = (trial_text){ (const char *)k.data + size, (uint32_t)(k.size - size) };
+    return true;
+}
+
+bool named_row_is_sound(trial_bytes k, trial_bytes value)
+{
+    pack_reader reader = pack_reader_of(value);
+    trial_error err = TRIAL_ERROR_NONE;
+    uint32_t count = pack_list(&reader);
+    bool is_whole;
+    trial_text rest;
+
+    for (uint32_t i = 0; i < count && !reader.has_failed; i++) {
+        (void)pack_skip(&reader);
+    }
+    is_whole = !reader.has_failed && reader.at == reader.end;
+    if (is_behind(k, PARKED_KEY, sizeof PARKED_KEY, &rest)) {
+        return is_whole && count == 3 && rest.size > sizeof(uint64_t) + 1;
+    }
+    return !is_behind(k, SUBSCRIPTION_KEY, sizeof SUBSCRIPTION_KEY, &rest) ||
+           (is_whole && count == 5 && named_check(rest, &err) == TRIAL_OK);
 }
 
 trial_code named_open(named_list *list, store *s, const named_settings *settings, trial_error *err)

@@ -52,6 +52,9 @@ typedef struct named_list {
     uint64_t put_ms; /* when positions were put last */
 } named_list;
 
+/** For a verification: is a row of STORE_META what is written here? Rows of others are. */
+bool named_row_is_sound(trial_bytes key, trial_bytes value);
+
 /** Read what LMDB holds. Fails with STORAGE: a row is damaged. */
 TRIAL_MUST_USE trial_code named_open(named_list *list,
                                      store *s,

@@ -66,6 +66,10 @@ class Named(harness.DaemonCase):
         self.subscribe(peer)
         self.take(peer, 3)
         peer.notify("ack", name="n", position=2)
+        for params in ({}, {"name": "A", "position": 1}, {"name": "n"}, {"name": 7, "position": 3},
+                       {"name": "n", "position": 9}, {"name": "n", "position": 1 << 63},
+                       {"name": "other", "position": 3}, {"position": 3}):
+            peer.notify("ack", **params)
         peer.call("status")
         self.assertEqual(self.listed()["position"], 2)
 

@@ -42,6 +42,37 @@ static void test_a_log_as_it_was_written_is_good(void **state)
     assert_memory_equal(mine, theirs, sizeof mine);
 }
 
+static void test_a_row_of_a_named_subscription_is_looked_at(void **state)
+{
+    static const struct {
+        const char key[24];
+        size_t key_size;
+        const char *value;
+        size_t value_size;
+        bool is_good;
+    } rows[] = {
+        { "subscription\0n", 14, "\x95\x01\x02\xa0\xa0\x91\xa1t", 8, true },
+        { "subscription\0n", 14, "\x95\x01\x02\xa0\xa0\x91", 6, false },
+        { "subscription\0N", 14, "\x95\x01\x02\xa0\xa0\x90", 6, false },
+        { "parked\0n\0\0\0\0\0\0\0\0\1", 17, "\x93\x01\xc2\xa1r", 5, true },
+        { "parked\0n\0\0\0\0\0\0\0\0\1", 17, "\x93\x01\xc2\xa1r\x01", 6, false },
+    };
+    desk *d = *state;
+
+    desk_import(d, 0, 10, 10);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        trial_bytes key = { (const uint8_t *)rows[i].key, rows[i].key_size };
+        trial_bytes value = { (const uint8_t *)rows[i].value, rows[i].value_size };
+        check_found found;
+
+        store_put(d->store, STORE_META, key, value);
+        found = check(d);
+        assert_int_equal(found.bad == 0, rows[i].is_good);
+        assert_true(rows[i].is_good || strstr(found.reason, "named subscription") != NULL);
+        store_delete(d->store, STORE_META, key);
+    }
+}
+
 /* A row to be found: the nth of a table behind a prefix. */
 struct search {
     uint32_t left;
@@ -333,6 +364,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_a_log_as_it_was_written_is_good),
+        TEST(test_a_row_of_a_named_subscription_is_looked_at),
         TEST(test_records_that_changed_places_are_named),
         TEST(test_every_byte_of_a_record_is_looked_at),
     };
