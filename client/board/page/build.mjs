@@ -1,4 +1,4 @@
-// build.mjs - makes the files that trialboard serves: node build.mjs --outdir=DIR
+// build.mjs - makes the files that trialboard serves: node build.mjs [--outdir=dist]
 // The same sources give the same bytes. Names carry a hash of what they hold, so that a browser may
 // keep them; each file has its packed form beside it.
 import { build } from "esbuild";
@@ -9,11 +9,7 @@ import { gzipSync } from "node:zlib";
 import { municipalities } from "./map.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
-const flag = process.argv.find((word) => word.startsWith("--outdir="));
-if (!flag) {
-  console.error("usage: node build.mjs --outdir=DIR");
-  process.exit(64);
-}
+const flag = process.argv.find((word) => word.startsWith("--outdir=")) ?? "--outdir=dist";
 const out = resolve(flag.slice("--outdir=".length));
 
 const map = {

@@ -47,7 +47,8 @@ export function Table({ name, columns, rows, keyOf, caption }) {
       <thead><tr>${all.map((column) => html`<th scope="col" class=${isNumber(column) ? "number" : ""}>${t(`c.${column.name}`)}</th>`)}</tr></thead>
       <tbody>${rows.map((row) => html`<tr data-key=${keyOf(row)} key=${keyOf(row)}>${all.map((column, i) => {
         const text = column.cell ? column.cell(row) : shown(row[column.name]);
-        const kind = isNumber(column) ? "number" : "";
+        const isDay = typeof row[column.name] === "string" && /^\d{4}-\d{2}-\d{2}/.test(row[column.name]);
+        const kind = isNumber(column) ? "number" : isDay ? "day" : "";
         return i === 0
           ? html`<th scope="row" data-field=${column.name} class=${kind}>${text}</th>`
           : html`<td data-field=${column.name} class=${kind}>${text}</td>`;
