@@ -72,6 +72,7 @@ export const WORDS = {
   "figures": ["Offentliggjorte tal ved siden af beregnede", "Published figures beside computed ones"],
   "laws": ["Love, der kom ud af det", "Laws that came out of it"],
   "ticker": ["Sidste hændelser", "Latest events"],
+  "trial": ["Forsøget", "The trial"],
   "search": ["Søg", "Search"],
   "search.hint": ["Forsøg, netværk, kommune, lov …", "Trial, network, municipality, law …"],
   "search.none": ["Intet fundet", "Nothing found"],

@@ -20,6 +20,7 @@ test("a word that is asked for is there", () => {
   for (const name of readdirSync(join(here, "../src")).filter((one) => one.endsWith(".js"))) {
     const source = readFileSync(join(here, "../src", name), "utf8");
     for (const [, key] of source.matchAll(/\bt\("([^"]+)"/g)) assert.ok(key in WORDS, `${name}: ${key}`);
+    for (const [, key] of source.matchAll(/\$\{Widget\} name="([^"]+)"/g)) assert.ok(key in WORDS, `${name}: ${key}`);
     for (const [, list] of source.matchAll(/columns=\$\{\[([\s\S]*?)\]\}/g)) {
       for (const [, column] of list.matchAll(/(?:^|,\s*)"([A-Za-z]+)"(?=\s*(?:,|$))/g)) assert.ok(`c.${column}` in WORDS, `${name}: c.${column}`);
       for (const [, column] of list.matchAll(/name: "([A-Za-z]+)"/g)) assert.ok(`c.${column}` in WORDS, `${name}: c.${column}`);
