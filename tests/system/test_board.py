@@ -3,6 +3,7 @@
 import gzip
 import os
 import signal
+import threading
 import unittest
 from urllib.parse import quote
 
@@ -304,14 +305,35 @@ class Changing(BoardCase):
         self.assertEqual(answer["rows"], self.peer.query_all("municipality"))
         self.assertEqual(len(self.board.rows("/api/v1/municipality?limit=3000")), 3000)
 
-    def fill_municipalities(self, first, count):
+    def test_events_that_come_between_two_pages(self):
+        self.fill_municipalities(0, 5000)
+        done = threading.Event()
+
+        def publish():
+            with self.daemon.peer() as peer:
+                for first in range(5000, 9900, 10):
+                    self.fill_municipalities(first, 10, peer)
+            done.set()
+        writer = threading.Thread(target=publish)
+        writer.start()
+        try:
+            seen = set()
+            while not done.is_set():
+                answer = self.board.json("/api/v1/municipality")
+                self.assertEqual(len(answer["rows"]), answer["position"])  # one event, one row
+                seen.add(answer["position"])
+        finally:
+            writer.join()
+        self.assertGreater(len(seen), 1)
+
+    def fill_municipalities(self, first, count, peer=None):
         events = [{"id": f"m{i}", "source": "/dk/ministerium/indenrig", "subject":
                    f"municipality/{i:04}", "type": "municipality.registered",
                    "time": "2007-01-01T00:00:00Z", "data": {"code": f"{i:04}", "name": f"By {i}",
                                                             "region": "Sjælland"}}
                   for i in range(first, first + count)]
         for start in range(0, count, 1000):
-            self.peer.append(events[start:start + 1000])
+            (peer or self.peer).append(events[start:start + 1000])
 
     def test_the_daemon_is_away(self):
         self.assertEqual(self.board.ask("/readyz").status, 200)
