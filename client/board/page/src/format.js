@@ -16,6 +16,11 @@ export function number(language, value) {
     : "";
 }
 
+/** A number for an axis, with few letters: 600,000 is 600K. */
+export function briefly(language, value) {
+  return new Intl.NumberFormat(language === "da" ? "da-DK" : "en-GB", { notation: "compact", maximumFractionDigits: 1 }).format(value);
+}
+
 /** The last part of a subject or id: `trial/ff2-018` is `ff2-018`. */
 export const short = (subject) => (subject ?? "").replace(/^[a-z]+\//, "");
 

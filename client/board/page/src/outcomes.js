@@ -1,12 +1,12 @@
 // outcomes.js - baseline, target and result of every indicator, as small multiples.
 import { scaleLinear } from "d3-scale";
 import { useRows } from "./api.js";
-import { countBy, number, short } from "./format.js";
+import { briefly, countBy, number, short } from "./format.js";
 import { go, language, say, state, t } from "./state.js";
 import { Data, html, State, TrialLink, useFirst, Widget } from "./ui.js";
 
 const WIDTH = 220;
-const MARGIN = 12;
+const MARGIN = 16;
 const RESULTS = ["reached", "improved", "unchanged", "worse", "open", "no-baseline", "no-target", "no-final-measurement"];
 
 /** One indicator: a line from the baseline to what was measured last, and where the target lies. */
@@ -22,7 +22,7 @@ export function Multiple({ row }) {
     <title>${text}</title>
     <line x1=${MARGIN} x2=${WIDTH - MARGIN} y1="26" y2="26" class="axis" />
     ${scale.ticks(3).map((tick) => html`<g><line x1=${scale(tick)} x2=${scale(tick)} y1="26" y2="30" class="axis" />
-      <text x=${scale(tick)} y="41" class="tick">${number(language.value, tick)}</text></g>`)}
+      <text x=${scale(tick)} y="41" class="tick">${briefly(language.value, tick)}</text></g>`)}
     ${has(row.baseline) && has(measured) ? html`<line x1=${scale(row.baseline)} x2=${scale(measured)} y1="14" y2="14" class=${`change r-${row.result}`} />` : null}
     ${has(row.target) ? html`<line x1=${scale(row.target)} x2=${scale(row.target)} y1="4" y2="26" class="target" />` : null}
     ${has(row.baseline) ? html`<circle cx=${scale(row.baseline)} cy="14" r="4" class="baseline" />` : null}

@@ -5,6 +5,7 @@ import { namesOf } from "./map.js";
 import { Outcomes } from "./outcomes.js";
 import { language, say, state, t } from "./state.js";
 import { html, KnownBy, Link, State, Widget } from "./ui.js";
+import { WORDS } from "./words.js";
 
 const HISTORY_MAX = 1024; // events of one page; a trial has some tens
 
@@ -33,20 +34,22 @@ function Facts({ row }) {
 
 function Exemptions({ rows }) {
   return rows.length === 0 ? null : html`<h3>${t("view.exemptions")}</h3>
-    <ul class="plain">${rows.map((one) => html`<li>${one.act} ${one.section} (${say(one.effect)}), ${one.ministry},
+    <ul class="plain">${rows.map((one) => html`<li>${one.act} ${one.section} (${say(one.effect)}), ${one.ministry},${" "}
       ${day(language.value, one.validFrom)} – ${day(language.value, one.validTo)} <${State} word=${one.state} /></li>`)}</ul>`;
 }
 
 function Evaluations({ rows }) {
   return rows.length === 0 ? null : html`<h3>${t("view.evaluations")}</h3>
-    <ul class="plain">${rows.map((one) => html`<li>${say(one.mode)}, ${one.evaluator}, ${t("c.dueBy").toLocaleLowerCase()} ${day(language.value, one.dueBy)}
+    <ul class="plain">${rows.map((one) => html`<li>${say(one.mode)}, ${one.evaluator}, ${t("c.dueBy").toLocaleLowerCase()} ${day(language.value, one.dueBy)}${" "}
       <${State} word=${one.state} /> ${one.conclusion ? say(one.conclusion) : ""}</li>`)}</ul>`;
 }
+
+const field = (name) => (`c.${name}` in WORDS ? t(`c.${name}`).toLocaleLowerCase() : name);
 
 /** What an event says, in a few words. */
 const gist = (data) => Object.entries(data ?? {})
   .filter(([name, value]) => !["provenance", "cite", "datePrecision", "documentedFields"].includes(name) && typeof value !== "object")
-  .map(([name, value]) => `${name}: ${typeof value === "number" ? number(language.value, value) : say(String(value))}`).join(" · ");
+  .map(([name, value]) => `${field(name)}: ${typeof value === "number" ? number(language.value, value) : say(String(value))}`).join(" · ");
 
 function HistoryEvent({ event }) {
   return html`<li data-position=${event.position}>

@@ -41,7 +41,7 @@ const shown = (value) => {
 export function Table({ name, columns, rows, keyOf, caption }) {
   const all = columns.map((column) => (typeof column === "string" ? { name: column } : column));
   const isNumber = (column) => rows.some((row) => typeof row[column.name] === "number") && !column.isText;
-  return html`<div class="scroll" tabindex="0" role="region" aria-label=${caption}>
+  return html`<div class="scroll" tabindex="0" role="region" aria-label=${`${t("data")}: ${caption}`}>
     <table data-table=${name}>
       <caption class="hidden">${caption}</caption>
       <thead><tr>${all.map((column) => html`<th scope="col" class=${isNumber(column) ? "number" : ""}>${t(`c.${column.name}`)}</th>`)}</tr></thead>

@@ -136,6 +136,9 @@ export const WORDS = {
   "c.reconstructed": ["Rekonstrueret", "Reconstructed"], "c.reported": ["Meldt", "Reported"], "c.time": ["Dag", "Day"],
   "c.evaluationId": ["Evaluering", "Evaluation"], "c.form": ["Form", "Form"], "c.plannedStart": ["Planlagt start", "Planned start"],
   "c.plannedEnd": ["Planlagt slut", "Planned end"], "c.startedOn": ["Startet", "Started"],
+  "c.municipality": ["Kommune", "Municipality"], "c.programme": ["Program", "Programme"], "c.route": ["Vej", "Route"],
+  "c.decidedBy": ["Afgjort af", "Decided by"], "c.estimated": ["Skønnet", "Estimated"], "c.method": ["Metode", "Method"],
+  "c.measuredOn": ["Målt den", "Measured on"],
   "c.completedOn": ["Gennemført", "Completed"], "c.assessment": ["Regeringens vurdering", "Assessment"],
   // words of the log: states, choices, kinds, rules
   "w.submitted": ["ansøgt", "submitted"], "w.screened": ["screenet", "screened"],

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { countBy, csv, day, dayNumber, dayOf, matching, number, short } from "../src/format.js";
+import { briefly, countBy, csv, day, dayNumber, dayOf, matching, number, short } from "../src/format.js";
 
 test("days and numbers as each language writes them", () => {
   assert.equal(day("en", "2018-02-28T23:30:00Z"), "28 Feb 2018");
@@ -10,6 +10,7 @@ test("days and numbers as each language writes them", () => {
   assert.equal(number("da", 1234.5), "1.234,5");
   assert.equal(number("en", 1234.5), "1,234.5");
   assert.equal(number("en", null), "");
+  assert.equal(briefly("en", 600000).toUpperCase(), "600K");
 });
 
 test("a day is a number and back, over leap days and before the epoch", () => {
