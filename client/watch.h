@@ -30,13 +30,13 @@ typedef struct watch_model {
     const trial_value *due;      /* overdue, or due within WATCH_DUE_DAYS; the earliest first */
     char programme[WATCH_TEXT_BYTES]; /* whose funnel, networks and dates are shown; "" for none */
     char day[TRIAL_DATE_TEXT_BYTES];  /* today, the one that dates are judged by */
-    char trouble[WATCH_TEXT_BYTES];   /* "": the daemon answers */
+    bool is_away;                     /* the daemon is gone and waited for */
 } watch_model;
 
 void watch_model_done(watch_model *model);
 
 /** Keep one more event; the oldest goes. What is being looked at stays in sight. */
-void watch_model_keep(watch_model *model, const trial_value *event);
+void watch_model_keep(watch_model *model, const trial_replayed *event);
 
 /** The n-th event from the newest, 0 the newest; NULL where it is not kept. */
 const watch_event *watch_model_event(const watch_model *model, uint64_t n);
@@ -67,6 +67,9 @@ typedef enum watch_key {
  * cannot be drawn on. */
 TRIAL_MUST_USE trial_code watch_screen_open(trial_error *err);
 void watch_screen_close(void);
+
+/** The window has another size. */
+void watch_screen_fit(void);
 
 /** The next key that was pressed, without waiting. */
 watch_key watch_screen_key(void);

@@ -23,7 +23,7 @@ static void keep_text(char *kept, trial_text text)
     kept[size] = '\0';
 }
 
-void watch_model_keep(watch_model *model, const trial_value *event)
+void watch_model_keep(watch_model *model, const trial_replayed *event)
 {
     watch_event *kept;
 
@@ -31,11 +31,11 @@ void watch_model_keep(watch_model *model, const trial_value *event)
         model->events = trial_memory(WATCH_EVENTS_MAX * sizeof *model->events);
     }
     kept = &model->events[model->event_count++ % WATCH_EVENTS_MAX];
-    kept->position = trial_value_get_integer(event, "position");
-    keep_text(kept->time, trial_value_get_text(event, "time"));
-    keep_text(kept->type, trial_value_get_text(event, "type"));
-    keep_text(kept->subject, trial_value_get_text(event, "subject"));
-    keep_text(kept->source, trial_value_get_text(event, "source"));
+    kept->position = (int64_t)event->position;
+    keep_text(kept->time, event->time);
+    keep_text(kept->type, event->type);
+    keep_text(kept->subject, event->subject);
+    keep_text(kept->source, event->source);
     if (model->back > 0 && model->back + 1 < WATCH_EVENTS_MAX) {
         model->back++;
     }

@@ -7,6 +7,7 @@
 #include <curses.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 #include <wchar.h>
 
@@ -365,9 +366,9 @@ static void draw_title(const watch_model *model, int columns)
                    " triald  position %llu  %s  %s",
                    (unsigned long long)model->head,
                    model->day,
-                   model->trouble[0] == '\0' ? "live" : model->trouble);
+                   model->is_away ? "the daemon is gone; waiting for it" : "live");
     text[WATCH_TEXT_BYTES - 1] = '\0';
-    (void)put_text(0, 0, columns, model->trouble[0] == '\0' ? style : style | A_BOLD, text);
+    (void)put_text(0, 0, columns, model->is_away ? style | A_BOLD : style, text);
 }
 
 static void draw_small(int rows)
@@ -462,6 +463,15 @@ watch_key watch_screen_key(void)
         return WATCH_KEY_NEWEST;
     default:
         return WATCH_KEY_OTHER;
+    }
+}
+
+void watch_screen_fit(void)
+{
+    struct winsize size;
+
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 0 && size.ws_col > 0) {
+        (void)resizeterm(size.ws_row, size.ws_col); /* without memory it stays as it was */
     }
 }
 

@@ -94,8 +94,8 @@ struct store {
     uint64_t head;
     uint64_t flushed;
     uint64_t committed;
-    uint64_t batch;             /* counts the overlays: the active one's number, from 1 */
-    uint64_t frozen_batch;      /* that of the frozen one */
+    uint64_t batch;        /* counts the overlays: the active one's number, from 1 */
+    uint64_t frozen_batch; /* that of the frozen one */
     uint64_t batch_committed;
     size_t turn_at;             /* where the turn that is not flushed begins in the active log */
     uint32_t generation;        /* of the rows that the writer puts */

@@ -21,7 +21,6 @@ try:
 except ImportError:
     pyte = None
 
-ENTER = "\x1b[?1049h"
 LEAVE = "\x1b[?1049l"
 
 
@@ -36,7 +35,7 @@ class Watch:
         termios.tcsetwinsize(theirs, (rows, columns))
         self.before = termios.tcgetattr(theirs)
         self.theirs = theirs
-        settings = {"TRIALD_ENDPOINT": daemon.endpoint, "TERM": "xterm-256color",
+        settings = {"TRIALD_ENDPOINT": daemon.endpoint, "TERM": "linux",  # the one that pyte is
                     "LC_ALL": "C.UTF-8", **(environment or {})}
         self.process = subprocess.Popen(
             [harness.program("TRIALCTL", "trialctl"), "watch", *arguments], stdin=theirs,
@@ -164,10 +163,10 @@ class WatchScreen(harness.DaemonCase):
         self.daemon.import_file()
         watch = self.watch()
         watch.until(lambda: watch.event(1866) and "Funnel ff2" in watch.text(), "the newest")
-        watch.press(b"\x1bOB")
+        watch.press(b"\x1b[B")
         watch.shows("newer above")
         self.assertEqual(watch.event(1866), "")
-        watch.press(b"\x1bOH")
+        watch.press(b"\x1b[1~")
         watch.until(lambda: watch.event(1866) != "", "the newest again")
         self.peer.append(World("w2").foundation())
         watch.shows("one of 2 programmes")
@@ -209,7 +208,7 @@ class WatchScreen(harness.DaemonCase):
     def test_the_terminal_is_left_as_it_was(self):
         for end in (lambda w: w.press(b"q"), lambda w: w.process.send_signal(signal.SIGINT),
                     lambda w: w.process.send_signal(signal.SIGTERM)):
-            watch = self.watch()
+            watch = self.watch(environment={"TERM": "xterm-256color"})
             watch.shows("live")
             end(watch)
             self.assertIn(watch.end(), (0, 130, 143))
