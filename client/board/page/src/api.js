@@ -112,13 +112,15 @@ function listen() {
   source?.close();
   source = new EventSource(`/api/v1/events?from=${(ticker.peek()[0]?.position ?? head.peek()) + 1}`);
   const hear = (handle) => (message) => {
+    const data = JSON.parse(message.data);
     heard = Date.now();
-    live.value = "live";
-    handle(JSON.parse(message.data));
+    live.value = data.away ? "reconnecting" : "live"; // the gateway is there, its daemon is not
+    handle(data);
   };
   source.addEventListener("event", hear(keep));
   source.addEventListener("live", hear((data) => grown(data.head)));
   source.addEventListener("heartbeat", hear((data) => grown(data.head)));
+  source.addEventListener("reset", () => location.reload()); // another log: nothing known is true of it
   source.onerror = () => {
     live.value = "reconnecting";
   };
