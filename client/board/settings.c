@@ -1,19 +1,13 @@
 /* settings.c - see settings.h. */
 #include "settings.h"
 
+#include "flags.h"
 #include "metrics.h"
 
-#include <argp.h>
-#include <errno.h>
 #include <stdlib.h>
 
 #define PREFIX "TRIALBOARD_"
-#define KEY_OF_FIRST_ROW 0x100 /* above every letter, so that no flag has a short form */
-#define HELP_BYTES 400
 #define FLAGS_MAX 64 /* flags of one command line; more is a mistake of who wrote it */
-#define OTHER_FLAGS 5
-
-enum { KEY_HELP = 1, KEY_VERSION, KEY_CHECK, KEY_DESCRIBE };
 
 static const rows_row rows[] = {
 #define SETTING(name, kind, fallback, least, most, doc)                                            \
@@ -22,134 +16,10 @@ static const rows_row rows[] = {
 };
 #define ROW_COUNT (sizeof rows / sizeof rows[0])
 
-struct given_flag {
-    const rows_row *row;
-    const char *value;
-};
-
-struct command_line {
-    struct given_flag flags[FLAGS_MAX];
-    size_t count;
-    int question; /* KEY_HELP .. KEY_DESCRIBE, 0 for none */
-    const char *describe;
-    trial_error *err;
-};
-
-static error_t take_flag(struct command_line *line, int key, const char *value)
-{
-    if (line->count == FLAGS_MAX) {
-        (void)trial_fail(line->err, TRIAL_MALFORMED, "more than %d flags", FLAGS_MAX);
-        return EINVAL;
-    }
-    line->flags[line->count++] = (struct given_flag){ &rows[key - KEY_OF_FIRST_ROW], value };
-    return 0;
-}
-
-/* argp's reader; its signature is fixed. */
-static error_t on_key(int key, char *value, struct argp_state *state)
-{
-    struct command_line *line = state->input;
-
-    if (key >= KEY_OF_FIRST_ROW && key < KEY_OF_FIRST_ROW + (int)ROW_COUNT) {
-        return take_flag(line, key, value);
-    }
-    switch (key) {
-    case KEY_HELP:
-    case KEY_VERSION:
-    case KEY_CHECK:
-    case KEY_DESCRIBE:
-        line->question = key;
-        line->describe = key == KEY_DESCRIBE ? value : line->describe;
-        return 0;
-    case ARGP_KEY_ARG:
-        (void)trial_fail(
-            line->err, TRIAL_MALFORMED, "'%s' is no flag; trialboard --help lists them", value);
-        return EINVAL;
-    case ARGP_KEY_ERROR:
-        if (line->err->code == TRIAL_OK) {
-            (void)trial_fail(line->err,
-                             TRIAL_MALFORMED,
-                             "'%s' is unknown, ambiguous or lacks its value; trialboard --help "
-                             "lists the flags",
-                             state->argv[state->next > 1 ? state->next - 1 : 1]);
-        }
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
-}
-
-/* argp's table, from the rows. */
-struct flag_table {
-    struct argp_option options[ROW_COUNT + OTHER_FLAGS];
-    char names[ROW_COUNT][ROWS_NAME_BYTES];
-    char docs[ROW_COUNT][HELP_BYTES];
-};
-
-static void fill_flags(struct flag_table *ret_table)
-{
-    static const struct argp_option others[OTHER_FLAGS] = {
-        { .name = "check-config",
-          .key = KEY_CHECK,
-          .doc = "print the effective settings and leave",
-          .group = 1 },
-        { .name = "describe",
-          .key = KEY_DESCRIBE,
-          .arg = "WHAT",
-          .doc = "print rows for the manual: settings or metrics",
-          .group = 1 },
-        { .name = "help", .key = KEY_HELP, .doc = "print this", .group = 1 },
-        { .name = "version", .key = KEY_VERSION, .doc = "print the version", .group = 1 },
-    };
-
-    memset(ret_table, 0, sizeof *ret_table);
-    for (size_t i = 0; i < ROW_COUNT; i++) {
-        rows_flag(&rows[i], ret_table->names[i]);
-        (void)snprintf(ret_table->docs[i],
-                       HELP_BYTES,
-                       "%s (default %s)",
-                       rows[i].doc,
-                       rows[i].fallback[0] == '\0' ? "none" : rows[i].fallback);
-        ret_table->options[i] = (struct argp_option){ .name = ret_table->names[i],
-                                                      .key = KEY_OF_FIRST_ROW + (int)i,
-                                                      .arg = rows_placeholder(&rows[i]),
-                                                      .doc = ret_table->docs[i] };
-    }
-    memcpy(ret_table->options + ROW_COUNT, others, sizeof others);
-}
-
 static const char about[] =
     "Show a browser what triald knows: pages, JSON, a stream of events, metrics."
     "\vEvery setting is also a variable (TRIALBOARD_HEAD_MS); a flag beats a variable. "
     "See trialboard(8).";
-
-static trial_code
-read_command_line(int argc, char **argv, struct command_line *ret_line, trial_error *err)
-{
-    struct flag_table table;
-    struct argp argp = { .options = table.options, .parser = on_key, .doc = about };
-    error_t failed;
-
-    *ret_line = (struct command_line){ .err = err };
-    *err = TRIAL_ERROR_NONE;
-    fill_flags(&table);
-    failed =
-        argp_parse(&argp, argc, argv, ARGP_NO_ERRS | ARGP_NO_EXIT | ARGP_NO_HELP, NULL, ret_line);
-    if (failed == ENOMEM) {
-        return trial_fail_errno(err, failed, "reading the flags");
-    }
-    if (failed != 0) {
-        return err->code != TRIAL_OK ? err->code
-                                     : trial_fail(err, TRIAL_MALFORMED, "the flags make no sense");
-    }
-    if (ret_line->question == KEY_HELP) {
-        argp_help(&argp,
-                  stdout,
-                  ARGP_HELP_STD_HELP & ~(unsigned)ARGP_HELP_EXIT_OK,
-                  program_invocation_short_name);
-    }
-    return TRIAL_OK;
-}
 
 static trial_code
 set_row(board_settings *settings, const rows_row *row, const char *value, trial_error *err)
@@ -171,10 +41,8 @@ static const char *find_value(char **environment, const rows_row *row)
     return value;
 }
 
-static trial_code lay_origins(const struct command_line *line,
-                              char **environment,
-                              board_settings *settings,
-                              trial_error *err)
+static trial_code
+lay_origins(const flags_line *line, char **environment, board_settings *settings, trial_error *err)
 {
     for (size_t i = 0; i < ROW_COUNT; i++) {
         const char *value = find_value(environment, &rows[i]);
@@ -186,10 +54,12 @@ static trial_code lay_origins(const struct command_line *line,
         }
     }
     for (size_t i = 0; i < line->count; i++) {
-        if (set_row(settings, line->flags[i].row, line->flags[i].value, err) != TRIAL_OK) {
+        const rows_row *row = &rows[line->given[i].row];
+
+        if (set_row(settings, row, line->given[i].value, err) != TRIAL_OK) {
             char name[ROWS_NAME_BYTES];
 
-            rows_flag(line->flags[i].row, name);
+            rows_flag(row, name);
             return trial_fail_while(err, "--%s", name);
         }
     }
@@ -297,22 +167,30 @@ static trial_code describe(const char *what, trial_error *err)
 trial_code settings_read(
     int argc, char **argv, char **environment, board_settings *ret_settings, trial_error *err)
 {
-    struct command_line line;
+    const flags_program program = {
+        .name = "trialboard",
+        .about = about,
+        .rows = rows,
+        .row_count = ROW_COUNT,
+        .given_max = FLAGS_MAX,
+        .describes = "print rows for the manual: settings or metrics",
+    };
+    flags_line line;
     trial_code code;
 
     memset(ret_settings, 0, sizeof *ret_settings);
-    code = read_command_line(argc, argv, &line, err);
+    code = flags_read(&program, argc, argv, NULL, &line, err);
     if (code != TRIAL_OK) {
         return code;
     }
-    ret_settings->is_answered = line.question != 0;
-    if (line.question == KEY_VERSION) {
+    ret_settings->is_answered = line.question != FLAGS_NONE;
+    if (line.question == FLAGS_VERSION) {
         (void)printf("trialboard %s\n", TRIALD_VERSION);
     }
-    if (line.question == KEY_DESCRIBE) {
+    if (line.question == FLAGS_DESCRIBE) {
         return describe(line.describe, err);
     }
-    if (line.question != 0 && line.question != KEY_CHECK) {
+    if (line.question != FLAGS_NONE && line.question != FLAGS_CHECK) {
         return TRIAL_OK;
     }
     code = lay_origins(&line, environment, ret_settings, err);
@@ -322,7 +200,7 @@ trial_code settings_read(
     if (code == TRIAL_OK) {
         code = check_together(ret_settings, err);
     }
-    if (code == TRIAL_OK && line.question == KEY_CHECK) {
+    if (code == TRIAL_OK && line.question == FLAGS_CHECK) {
         print_settings(ret_settings);
     }
     return code;
