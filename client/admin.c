@@ -12,12 +12,6 @@
     5000                 /* an answer that has not come by then may have gone with its connection */
 #define SILENCE_MS 60000 /* a daemon that answers nothing for so long is as good as gone */
 
-static void print_json(const trial_value *value)
-{
-    json_write(stdout, value);
-    (void)putchar('\n'); /* main.c looks whether everything was written */
-}
-
 static int64_t views_behind(const trial_value *status)
 {
     const trial_value *views = trial_value_get(status, "views");
@@ -126,7 +120,7 @@ int ctl_status(ctl_command *ctl)
         return ctl_fail(ctl, &err);
     }
     if (ctl_is_json(ctl)) {
-        print_json(result);
+        json_print(stdout, result);
     } else {
         print_status(result);
     }
@@ -271,7 +265,7 @@ int ctl_rebuild(ctl_command *ctl)
         return ctl_fail(ctl, &err);
     }
     if (ctl_is_json(ctl)) {
-        print_json(result);
+        json_print(stdout, result);
         return CTL_EXIT_DONE;
     }
     views = trial_value_get(result, "views");

@@ -6,12 +6,6 @@
 #include "render.h"
 #include "trial/event.h"
 
-static void print_json(const trial_value *value)
-{
-    json_write(stdout, value);
-    (void)putchar('\n'); /* main.c looks whether everything was written */
-}
-
 /* `a | b | c`, what a choice may be. */
 static trial_text choices_text(trial_arena *arena, const trial_choices *choices)
 {
@@ -138,7 +132,7 @@ static int print_one(ctl_command *ctl, const char *name)
         return ctl_fail(ctl, &err);
     }
     if (ctl_is_json(ctl)) {
-        print_json(catalogue_row(&ctl->arena, trial_event_row_of(type)));
+        json_print(stdout, catalogue_row(&ctl->arena, trial_event_row_of(type)));
     } else {
         print_row(&ctl->arena, trial_event_row_of(type));
     }
@@ -157,7 +151,7 @@ int ctl_events(ctl_command *ctl)
     }
     rows = catalogue_rows(&ctl->arena);
     if (ctl_is_json(ctl)) {
-        print_json(rows);
+        json_print(stdout, rows);
     } else {
         render_table(stdout, &ctl->arena, rows, "type subject doc");
     }

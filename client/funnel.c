@@ -10,12 +10,6 @@
 #define BAR_WIDTH 40
 #define COMPARED_BAR_WIDTH 20
 
-static void print_json(const trial_value *value)
-{
-    json_write(stdout, value);
-    (void)putchar('\n'); /* main.c looks whether everything was written */
-}
-
 /* The funnels asked for, each with the position the answer rests on. */
 static trial_code
 read_funnels(ctl_command *ctl, const char *programme, trial_value **ret_rows, trial_error *err)
@@ -118,7 +112,7 @@ int ctl_funnel(ctl_command *ctl)
         return not_found(ctl, programme);
     }
     if (ctl_is_json(ctl)) {
-        print_json(programme != NULL ? rows->as.list.items[0] : rows);
+        json_print(stdout, programme != NULL ? rows->as.list.items[0] : rows);
         return CTL_EXIT_DONE;
     }
     for (uint32_t i = 0; i < rows->as.list.count; i++) {
@@ -188,7 +182,7 @@ int ctl_compare(ctl_command *ctl)
         trial_value_push(&ctl->arena, both, rows->as.list.items[0]);
     }
     if (ctl_is_json(ctl)) {
-        print_json(both);
+        json_print(stdout, both);
     } else {
         print_compared(both->as.list.items[0], both->as.list.items[1]);
     }

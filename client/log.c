@@ -19,8 +19,7 @@ static bool print_event(void *context, const trial_value *event)
 
     printing->count++;
     if (printing->is_json) {
-        json_write(stdout, event);
-        (void)putchar('\n'); /* main.c looks whether everything was written */
+        json_print(stdout, event);
     } else {
         render_event_line(stdout, event);
     }

@@ -189,8 +189,7 @@ static void print_answer(ctl_command *ctl, const trial_value *event, trial_value
         trial_value_set(&ctl->arena, result, "revision", first_of(result, "revisions"));
         trial_value_set(
             &ctl->arena, result, "duplicate", trial_value_truth(&ctl->arena, is_duplicate));
-        json_write(stdout, result);
-        (void)putchar('\n'); /* main.c looks whether everything was written */
+        json_print(stdout, result);
         return;
     }
     (void)printf("%s%s %.*s: position %lld, revision %lld, id %.*s%s\n",

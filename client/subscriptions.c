@@ -50,8 +50,7 @@ static int print_rows(ctl_command *ctl,
         }
     }
     if (ctl_is_json(ctl)) {
-        json_write(stdout, rows);
-        (void)putchar('\n'); /* main.c looks whether everything was written */
+        json_print(stdout, rows);
     } else {
         render_table(stdout, &ctl->arena, rows, columns);
     }
@@ -157,8 +156,7 @@ static int agree_and_do(ctl_command *ctl, const char *method, const char *what, 
         return ctl_fail(ctl, &err);
     }
     if (ctl_is_json(ctl)) {
-        json_write(stdout, result);
-        (void)putchar('\n'); /* main.c looks whether everything was written */
+        json_print(stdout, result);
     } else {
         ctl_say("%s", done);
     }

@@ -56,8 +56,7 @@ static int tell(ctl_command *ctl, const trial_value *result)
     int64_t bad = trial_value_get_integer(result, "bad");
 
     if (ctl_is_json(ctl)) {
-        json_write(stdout, result);
-        (void)putchar('\n'); /* main.c looks whether everything was written */
+        json_print(stdout, result);
     } else {
         print_verdict(ctl, result, is_same, bad);
     }

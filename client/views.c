@@ -126,12 +126,6 @@ static int read_where(ctl_command *ctl, trial_value *where)
     return CTL_EXIT_DONE;
 }
 
-static void print_json(const trial_value *value)
-{
-    json_write(stdout, value);
-    (void)putchar('\n'); /* main.c looks whether everything was written */
-}
-
 int ctl_list(ctl_command *ctl)
 {
     trial_value *where = trial_value_map(&ctl->arena);
@@ -153,7 +147,7 @@ int ctl_list(ctl_command *ctl)
         return ctl_fail(ctl, &err);
     }
     if (ctl_is_json(ctl)) {
-        print_json(rows);
+        json_print(stdout, rows);
     } else {
         render_table(stdout, &ctl->arena, rows, views_columns(ctl->arguments[0]));
     }
@@ -218,7 +212,7 @@ int ctl_show(ctl_command *ctl)
         return CTL_EXIT_NOT_FOUND;
     }
     if (ctl_is_json(ctl)) {
-        print_json(rows->as.list.items[0]);
+        json_print(stdout, rows->as.list.items[0]);
     } else {
         render_card(stdout, &ctl->arena, in_order(ctl, view, rows->as.list.items[0]));
     }
@@ -287,7 +281,7 @@ int ctl_due(ctl_command *ctl)
         return ctl_fail(ctl, &err);
     }
     if (ctl_is_json(ctl)) {
-        print_json(near);
+        json_print(stdout, near);
     } else {
         render_table(stdout, &ctl->arena, near, views_columns("deadline"));
     }

@@ -32,11 +32,6 @@ struct watching {
     int status;
 };
 
-static void set_number(trial_arena *arena, trial_value *map, const char *name, uint64_t number)
-{
-    trial_value_set(arena, map, name, trial_value_unsigned(arena, number));
-}
-
 /* The newest events of the past, the oldest of them first. */
 static trial_code read_past(struct watching *w, trial_error *err)
 {
@@ -47,8 +42,8 @@ static trial_code read_past(struct watching *w, trial_error *err)
     trial_code code;
 
     trial_value_set(arena, params, "backwards", trial_value_truth(arena, true));
-    set_number(arena, params, "from", w->model.head);
-    set_number(arena, params, "limit", FIRST_EVENTS);
+    trial_value_set(arena, params, "from", trial_value_unsigned(arena, w->model.head));
+    trial_value_set(arena, params, "limit", trial_value_unsigned(arena, FIRST_EVENTS));
     code = ctl_call(w->ctl, "read", params, &result, err);
     events = trial_value_get(result, "events");
     for (uint32_t i = code != TRIAL_OK || events == NULL ? 0 : events->as.list.count; i > 0; i--) {

@@ -159,15 +159,8 @@ static trial_entry *find_entry(const trial_value *map, trial_text name)
     return NULL;
 }
 
-void trial_value_set_text(trial_arena *arena, trial_value *map, trial_text name, trial_value *value)
+void trial_value_append(trial_arena *arena, trial_value *map, trial_text name, trial_value *value)
 {
-    trial_entry *entry = find_entry(map, name);
-
-    TRIAL_ASSERT(map->kind == TRIAL_VALUE_MAP);
-    if (entry != NULL) {
-        entry->value = value;
-        return;
-    }
     if (map->as.map.count == map->as.map.room) {
         map->as.map.room = map->as.map.room == 0 ? 8 : map->as.map.room * 2;
         map->as.map.entries = trial_arena_grow(arena,
@@ -177,6 +170,18 @@ void trial_value_set_text(trial_arena *arena, trial_value *map, trial_text name,
                                                sizeof *map->as.map.entries);
     }
     map->as.map.entries[map->as.map.count++] = (trial_entry){ name, value };
+}
+
+void trial_value_set_text(trial_arena *arena, trial_value *map, trial_text name, trial_value *value)
+{
+    trial_entry *entry = find_entry(map, name);
+
+    TRIAL_ASSERT(map->kind == TRIAL_VALUE_MAP);
+    if (entry != NULL) {
+        entry->value = value;
+        return;
+    }
+    trial_value_append(arena, map, name, value);
 }
 
 void trial_value_set(trial_arena *arena, trial_value *map, const char *name, trial_value *value)

@@ -123,20 +123,6 @@ static trial_value *value_of(const pack_token *token, trial_arena *arena)
     return NULL;
 }
 
-/* Add an entry whose name is not there yet. */
-static void append(trial_arena *arena, trial_value *map, trial_text name, trial_value *value)
-{
-    if (map->as.map.count == map->as.map.room) {
-        map->as.map.room = map->as.map.room == 0 ? 8 : map->as.map.room * 2;
-        map->as.map.entries = trial_arena_grow(arena,
-                                               map->as.map.entries,
-                                               map->as.map.count,
-                                               map->as.map.room,
-                                               sizeof *map->as.map.entries);
-    }
-    map->as.map.entries[map->as.map.count++] = (trial_entry){ name, value };
-}
-
 /* Put a value where it belongs: into the list or map on top. */
 static trial_code
 place(struct level *level, trial_value *value, trial_arena *arena, trial_error *err)
@@ -157,7 +143,7 @@ place(struct level *level, trial_value *value, trial_arena *arena, trial_error *
                                "the key '%.*s' is there twice",
                                TRIAL_TEXT_ARGS(level->name));
     }
-    append(arena, into, level->name, value);
+    trial_value_append(arena, into, level->name, value);
     return TRIAL_OK;
 }
 

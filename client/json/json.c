@@ -49,23 +49,6 @@ static trial_value *scalar_of(const json_t *json, trial_arena *arena)
     return trial_value_nil(arena);
 }
 
-/* Keys are known to differ, so none is looked for: a map of many keys stays cheap. */
-static void append_entry(trial_arena *arena, trial_value *map, const char *key, trial_value *value)
-{
-    if (map->as.map.count == map->as.map.room) {
-        map->as.map.room = map->as.map.room == 0 ? 8 : map->as.map.room * 2;
-        map->as.map.entries = trial_arena_grow(arena,
-                                               map->as.map.entries,
-                                               map->as.map.count,
-                                               map->as.map.room,
-                                               sizeof *map->as.map.entries);
-    }
-    map->as.map.entries[map->as.map.count++] = (trial_entry){
-        .name = trial_arena_text(arena, trial_text_of(key)),
-        .value = value,
-    };
-}
-
 /* The next item of a container as a value put into its place; NULL at its end. */
 static const json_t *next_item(struct level *level, trial_arena *arena, trial_value **ret_value)
 {
@@ -84,7 +67,12 @@ static const json_t *next_item(struct level *level, trial_arena *arena, trial_va
     }
     item = json_object_iter_value(level->iterator);
     *ret_value = scalar_of(item, arena);
-    append_entry(arena, level->to, json_object_iter_key(level->iterator), *ret_value);
+    /* jansson has refused a key that stands twice */
+    trial_value_append(
+        arena,
+        level->to,
+        trial_arena_text(arena, trial_text_of(json_object_iter_key(level->iterator))),
+        *ret_value);
     level->iterator = json_object_iter_next((json_t *)(uintptr_t)level->from, level->iterator);
     return item;
 }
@@ -373,6 +361,12 @@ void json_write(FILE *out, const trial_value *value)
         item =
             depth == 0 ? NULL : write_next(out, levels[depth - 1].value, levels[depth - 1].next++);
     } while (depth > 0);
+}
+
+void json_print(FILE *out, const trial_value *value)
+{
+    json_write(out, value);
+    (void)putc('\n', out);
 }
 
 trial_text json_text(trial_arena *arena, const trial_value *value)

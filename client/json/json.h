@@ -26,6 +26,9 @@ TRIAL_MUST_USE trial_code json_read(trial_text text,
 void json_write(FILE *out, const trial_value *value);
 void json_write_text(FILE *out, trial_text text);
 
+/** json_write() and the end of the line. Whether it arrived is for whoever closes `out` to see. */
+void json_print(FILE *out, const trial_value *value);
+
 /** The same as text in the arena. */
 trial_text json_text(trial_arena *arena, const trial_value *value);
 

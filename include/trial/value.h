@@ -71,6 +71,9 @@ void trial_value_set_text(trial_arena *arena,
                           trial_text name,
                           trial_value *value);
 
+/** The same for a name that is known not to be there: a map of many entries stays cheap. */
+void trial_value_append(trial_arena *arena, trial_value *map, trial_text name, trial_value *value);
+
 /** Add to the integer under `name`, which starts at 0. */
 void trial_value_add(trial_arena *arena, trial_value *map, trial_text name, int64_t by);
 
