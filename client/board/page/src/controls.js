@@ -1,7 +1,8 @@
 // controls.js - the head of the page: what is shown, for which day, and by what the log knew.
+import { useEffect } from "preact/hooks";
 import { head, live, useAnswer, useRows } from "./api.js";
 import { day, dayNumber, dayOf, number, today } from "./format.js";
-import { go, isPast, language, query, state, t, theme, VIEWS } from "./state.js";
+import { go, isPast, language, shownDay, state, t, theme, VIEWS } from "./state.js";
 import { SearchBox } from "./ticker.js";
 import { html, Link } from "./ui.js";
 
@@ -18,14 +19,17 @@ const dragged = (changes) => {
 export function useProgrammes() {
   const { data } = useAnswer("/api/v1/programme");
   const names = (data?.rows ?? []).map((row) => ({ id: row.programme, title: row.title, from: row.periodFrom }));
-  if (state.programme.value === "" && names.length > 0) go({ programme: names.at(-1).id }, true);
+  const last = names.at(-1)?.id;
+  useEffect(() => {
+    if (state.programme.value === "" && last) go({ programme: last }, true);
+  }, [state.programme.value, last]);
   return names;
 }
 
 function AsOf({ first }) {
   const from = dayNumber(first);
   const to = Math.max(dayNumber(today()), from + 1);
-  const shown = state.as_of.value === "" ? today() : state.as_of.value.slice(0, 10);
+  const shown = shownDay.value;
   const set = (text) => go({ as_of: text === "" || text === today() ? "" : text });
   return html`<fieldset><legend>${t("as-of")}</legend>
     <input id="as-of" type="date" aria-label=${t("as-of")} value=${shown} max="2100-12-31" min="1900-01-01" onChange=${(event) => event.currentTarget.value && set(event.currentTarget.value)} />
@@ -58,7 +62,7 @@ export function Head({ programmes }) {
   const other = language.value === "da" ? "en" : "da";
   const otherTheme = theme.value === "dark" ? "light" : "dark";
   return html`<header class="top">
-    <div class="brand"><h1><a href=${query({ view: "overview", trial: "", q: "" })} onClick=${(event) => { event.preventDefault(); go({ view: "overview", trial: "", q: "" }); }}>${t("title")}</a></h1><${Status} /></div>
+    <div class="brand"><h1><${Link} to=${{ view: "overview", trial: "", q: "" }}>${t("title")}<//></h1><${Status} /></div>
     <div class="tools">
       <label>${t("programme")} <select id="programme" value=${state.programme.value} onChange=${(event) => go({ programme: event.currentTarget.value, network: "", state: "" })}>
         ${programmes.map((one) => html`<option value=${one.id} selected=${one.id === state.programme.value}>${one.title} (${one.id})</option>`)}</select></label>

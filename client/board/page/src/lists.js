@@ -1,8 +1,8 @@
 // lists.js - networks, exemptions, evaluations, deadlines, figures, laws: a row each, or a few.
 import { useRows } from "./api.js";
-import { day, number, short, today } from "./format.js";
+import { day, number, short } from "./format.js";
 import { namesOf } from "./map.js";
-import { language, say, state, t } from "./state.js";
+import { language, say, shownDay, state, t } from "./state.js";
 import { Data, html, Known, Link, State, TrialLink, useFirst, Widget } from "./ui.js";
 
 const STATES = ["submitted", "screened", "screened-failed", "endorsed", "approved", "running", "suspended", "completed",
@@ -45,7 +45,7 @@ export function Networks() {
 }
 
 export function Exemptions() {
-  const on = state.as_of.value === "" ? today() : state.as_of.value.slice(0, 10);
+  const on = shownDay.value;
   const answer = useRows("exemption", { programme: state.programme.value, "in-force": on });
   const rows = (answer.rows ?? []).map((row) => ({ ...row, trial: short(row.subject) }));
   return html`<${Widget} name="exemptions" view="exemptions" answer=${answer}
@@ -58,7 +58,7 @@ export function Exemptions() {
 
 export function Evaluations() {
   const answer = useRows("evaluation", { programme: state.programme.value });
-  const on = state.as_of.value === "" ? today() : state.as_of.value.slice(0, 10);
+  const on = shownDay.value;
   const isLate = (row) => ["planned", "interim"].includes(row.state) && row.dueBy !== null && row.dueBy < on;
   const rows = (answer.rows ?? []).map((row) => ({ ...row, isLate: isLate(row) }))
     .sort((a, b) => Number(b.isLate) - Number(a.isLate) || String(a.dueBy).localeCompare(String(b.dueBy)));

@@ -1,14 +1,16 @@
 // state.js - what the page shows, as signals and as the query of its address: a link opens it again.
 import { batch, computed, signal } from "@preact/signals";
+import { today } from "./format.js";
 import { LANGUAGES, logWord, wordOf } from "./words.js";
 
 export const VIEWS = ["overview", "funnel", "timeline", "map", "networks", "trials", "exemptions", "outcomes",
   "evaluations", "deadlines", "figures", "laws"];
 
-const browserLanguage = () =>
-  (navigator.languages ?? [navigator.language]).some((name) => /^(da|nb|nn|no|en)/.test(name))
-    ? (/^en/.test((navigator.languages ?? [navigator.language]).find((name) => /^(da|nb|nn|no|en)/.test(name))) ? "en" : "da")
-    : "en";
+/** The first language of the browser that we speak, or whose readers read Danish. */
+const browserLanguage = () => {
+  const known = (navigator.languages ?? [navigator.language]).find((name) => /^(da|nb|nn|no|en)/.test(name)) ?? "en";
+  return known.startsWith("en") ? "en" : "da";
+};
 const browserTheme = () => (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
 
 /** The parts of the state that stand in the address, each with what it is when it does not. */
@@ -21,6 +23,8 @@ export const state = Object.fromEntries(Object.keys(PARTS).map((name) => [name, 
 
 export const language = computed(() => (LANGUAGES.includes(state.lang.value) ? state.lang.value : browserLanguage()));
 export const theme = computed(() => (["light", "dark"].includes(state.theme.value) ? state.theme.value : browserTheme()));
+/** The day that is shown. */
+export const shownDay = computed(() => (state.as_of.value === "" ? today() : state.as_of.value.slice(0, 10)));
 export const isPast = computed(() => state.as_of.value !== "" || state.known_at.value !== "");
 
 /** The word of a key in the language that is shown. */

@@ -2,8 +2,8 @@
 // with the day that the page shows drawn through all of them.
 import { scaleUtc } from "d3-scale";
 import { useRows } from "./api.js";
-import { countBy, day, short, today } from "./format.js";
-import { go, language, say, state, t } from "./state.js";
+import { countBy, day, short } from "./format.js";
+import { go, language, say, shownDay, state, t } from "./state.js";
 import { Data, html, Widget } from "./ui.js";
 
 const WIDTH = 960;
@@ -58,7 +58,7 @@ export function Timeline() {
   const days = marks.flatMap((mark) => [mark.from, mark.to]).filter(Boolean).map((text) => text.slice(0, 10)).sort();
   const lanes = ["period", "rounds", "networks", "laws", "deadlines"];
   const height = lanes.length * LANE + 26;
-  const shown = state.as_of.value === "" ? today() : state.as_of.value;
+  const shown = shownDay.value;
   const scale = days.length > 0 ? scaleUtc([at(days[0]), at(days.at(-1))], [LEFT, WIDTH - 16]).nice() : null;
   const isInside = scale && at(shown) >= scale.domain()[0] && at(shown) <= scale.domain()[1];
   const rows = [...marks].sort((a, b) => a.from.localeCompare(b.from))

@@ -39,16 +39,18 @@ const shown = (value) => {
  * keyOf    what names a row.
  */
 export function Table({ name, columns, rows, keyOf, caption }) {
-  const all = columns.map((column) => (typeof column === "string" ? { name: column } : column));
-  const isNumber = (column) => rows.some((row) => typeof row[column.name] === "number") && !column.isText;
+  const all = columns.map((column) => {
+    const whole = typeof column === "string" ? { name: column } : column;
+    return { ...whole, isNumber: !whole.isText && rows.some((row) => typeof row[whole.name] === "number") };
+  });
   return html`<div class="scroll" tabindex="0" role="region" aria-label=${`${t("data")}: ${caption}`}>
     <table data-table=${name}>
       <caption class="hidden">${caption}</caption>
-      <thead><tr>${all.map((column) => html`<th scope="col" class=${isNumber(column) ? "number" : ""}>${t(`c.${column.name}`)}</th>`)}</tr></thead>
+      <thead><tr>${all.map((column) => html`<th scope="col" class=${column.isNumber ? "number" : ""}>${t(`c.${column.name}`)}</th>`)}</tr></thead>
       <tbody>${rows.map((row) => html`<tr data-key=${keyOf(row)} key=${keyOf(row)}>${all.map((column, i) => {
         const text = column.cell ? column.cell(row) : shown(row[column.name]);
         const isDay = typeof row[column.name] === "string" && /^\d{4}-\d{2}-\d{2}/.test(row[column.name]);
-        const kind = isNumber(column) ? "number" : isDay ? "day" : "";
+        const kind = column.isNumber ? "number" : isDay ? "day" : "";
         return i === 0
           ? html`<th scope="row" data-field=${column.name} class=${kind}>${text}</th>`
           : html`<td data-field=${column.name} class=${kind}>${text}</td>`;
