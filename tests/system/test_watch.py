@@ -93,6 +93,15 @@ class Watch:
         return status
 
 
+def themed(name, theme):
+    """The first events of a small world whose network has that theme."""
+    events = World(name).foundation()
+    for event in events:
+        if event["type"].startswith("network.app"):
+            event["data"]["theme"] = theme
+    return events
+
+
 def step(watch, name):
     """The number beside a step of the funnel."""
     words = watch.line(f"{name} ").split()
@@ -192,12 +201,7 @@ class WatchScreen(harness.DaemonCase):
         self.assertEqual(watch.end(), 0)
 
     def test_letters_of_any_width_line_up(self):
-        world = World("w3")
-        events = world.foundation()
-        for event in events:
-            if event["type"].startswith("network.app"):
-                event["data"]["theme"] = "Ældre på 日本 Århus"
-        self.peer.append(events)
+        self.peer.append(themed("w3", "Ældre på 日本 Århus"))
         watch = self.watch()
         watch.shows("Ældre på", "live")
         row = self.daemon.ask("list", "network")[0]
@@ -223,13 +227,8 @@ class WatchScreen(harness.DaemonCase):
                             for row in watch.screen.buffer.values() for cell in row.values()))
 
     def test_what_events_say_cannot_steer_the_terminal(self):
-        world = World("w4")
-        events = world.foundation()
-        for event in events:
-            if event["type"].startswith("network.app"):
-                event["data"]["theme"] = "a\u0085b\u009b31mred"
         try:
-            self.peer.append(events)
+            self.peer.append(themed("w4", "a\u0085b\u009b31mred"))
         except harness.WireError as error:
             self.assertEqual(error.code, "invalid")
             return
