@@ -76,6 +76,10 @@ class Watch:
     def shows(self, *words):
         self.until(lambda: all(word in self.text() for word in words), words)
 
+    def sees(self, look, wanted):
+        """A picture comes in pieces: look until it is whole, and hold it against what is wanted."""
+        self.until(lambda: look() == wanted, f"{wanted}")
+
     def press(self, keys):
         os.write(self.ours, keys)
 
@@ -93,6 +97,16 @@ class Watch:
         return status
 
 
+def counts(row):
+    """What the line of a network ends with, as its row has it."""
+    return [str(row[name]) for name in ("submitted", "approved", "completed", "evaluated")]
+
+
+def numbers(watch, word):
+    """The same as the screen has it."""
+    return watch.line(word).split()[-4:]
+
+
 def themed(name, theme):
     """The first events of a small world whose network has that theme."""
     events = World(name).foundation()
@@ -105,7 +119,7 @@ def themed(name, theme):
 def step(watch, name):
     """The number beside a step of the funnel."""
     words = watch.line(f"{name} ").split()
-    return int(words[words.index(name) + 1]) if name in words[:1] else None
+    return int(words[1]) if len(words) > 1 and words[0] == name else None
 
 
 @unittest.skipIf(pyte is None, "python3-pyte, which says what a person sees, is not installed")
@@ -122,24 +136,22 @@ class WatchScreen(harness.DaemonCase):
         funnel = self.daemon.ask("funnel", "ff2")
         for name in ("submitted", "withdrawn", "rejected", "endorsed", "approved", "started",
                      "abandoned", "lapsed", "completed", "evaluated", "assessed"):
-            self.assertEqual(step(watch, name), funnel[name], watch.text())
+            watch.sees(lambda name=name: step(watch, name), funnel[name])
         networks = self.daemon.ask("list", "network", "programme=ff2")
         for row in networks[:3]:
             short = row["subject"].split("/")[1]
-            numbers = watch.line(f"{short} ").split()[-4:]
-            self.assertEqual([int(n) for n in numbers],
-                             [row[c] for c in ("submitted", "approved", "completed", "evaluated")])
+            watch.sees(lambda short=short: numbers(watch, f"{short} "), counts(row))
         due = self.daemon.ask("due")
         late = sum(r["state"] == "overdue" and r["programme"] == "ff2" for r in due)
-        self.assertIn(f"Overdue {late},", watch.text())
+        watch.shows(f"Overdue {late},")
         newest = self.daemon.log("--from", "1866")[0]
-        self.assertIn(newest["type"], watch.event(1866))
+        watch.until(lambda: newest["type"] in watch.event(1866), newest["type"])
 
     def test_what_comes_is_seen_without_a_key(self):
         self.peer.append(self.world.foundation() + self.world.trial("approved"))
         watch = self.watch()
         watch.shows("Funnel w1", "live")
-        self.assertEqual(step(watch, "approved"), 1)
+        watch.sees(lambda: step(watch, "approved"), 1)
         self.peer.append(self.world.trial("submitted", 2))
         watch.until(lambda: step(watch, "submitted") == 2, "a second trial")
         head = self.daemon.ask("status")["head"]
@@ -174,7 +186,7 @@ class WatchScreen(harness.DaemonCase):
         watch.until(lambda: watch.event(1866) and "Funnel ff2" in watch.text(), "the newest")
         watch.press(b"\x1b[B")
         watch.shows("newer above")
-        self.assertEqual(watch.event(1866), "")
+        watch.sees(lambda: watch.event(1866), "")
         watch.press(b"\x1b[1~")
         watch.until(lambda: watch.event(1866) != "", "the newest again")
         self.peer.append(World("w2").foundation())
@@ -205,9 +217,7 @@ class WatchScreen(harness.DaemonCase):
         watch = self.watch()
         watch.shows("Ældre på", "live")
         row = self.daemon.ask("list", "network")[0]
-        line = watch.line("Ældre")
-        self.assertEqual(line.split()[-4:], [str(row[c]) for c in (
-            "submitted", "approved", "completed", "evaluated")])
+        watch.sees(lambda: numbers(watch, "Ældre"), counts(row))
 
     def test_the_terminal_is_left_as_it_was(self):
         for end in (lambda w: w.press(b"q"), lambda w: w.process.send_signal(signal.SIGINT),
