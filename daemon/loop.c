@@ -223,6 +223,7 @@ static void tick(loop *l, uint64_t now_ms)
         host_notify_alive();
         l->alive_ms = now_ms + host_watchdog_us() / 4000; /* four times as often as it must be */
     }
+    l->is_reloading = l->is_reloading && !host_notify_reloaded();
     conditions_tell(l, now_ms);
 }
 
@@ -231,6 +232,8 @@ static void take_signals(loop *l)
     for (int signal = host_signals_read(l->signals); signal != 0;
          signal = host_signals_read(l->signals)) {
         if (signal == SIGHUP) {
+            host_notify_reloading();
+            l->is_reloading = true;
             host_log(HOST_NOTICE, "settings are read at start only; restart to change them");
         } else {
             l->is_leaving = true;

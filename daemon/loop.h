@@ -95,12 +95,23 @@ typedef struct loop {
     uint64_t status_ms;    /* when STATUS= may be told next */
     char told_status[512]; /* what it told */
     condition conditions[CONDITION_COUNT];
+    bool is_reloading; /* and the service manager does not know yet that it is over */
     bool is_leaving;
     trial_error failure; /* why the loop ended by itself */
 } loop;
 
 /** Serve until told to stop: TRIAL_OK, or why it could not go on (loop.failure). */
 TRIAL_MUST_USE trial_code loop_run(loop *l);
+
+/* FileDescriptorName= of the socket units. */
+#define LISTENING_REQUESTS "requests"
+#define LISTENING_FEED "feed"
+
+/** The sockets that the service manager passed in, -1 where it did not: one for each endpoint of
+ * requests, and then the feed's. Fails with INVALID: one that no setting names. (listening.c) */
+TRIAL_MUST_USE trial_code listening_take(const struct config *config,
+                                         int *ret_fds,
+                                         trial_error *err);
 
 /** Take one message in: append its answer to the turn, or start what answers it later. (requests.c)
  */

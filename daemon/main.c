@@ -144,6 +144,7 @@ static int open_sockets(loop *l, trial_error *err)
 {
     const struct config *config = l->config;
     const char *listen[CONFIG_ENDPOINTS_MAX];
+    int passed[CONFIG_ENDPOINTS_MAX + 1];
     const net_settings settings = { .listen = listen,
                                     .listen_count = config->listen.count,
                                     .feed = config->feed,
@@ -151,13 +152,16 @@ static int open_sockets(loop *l, trial_error *err)
                                     .peer_queue = config->peer_queue,
                                     .peer_bytes = config->request_bytes * LOOP_PEER_ANSWERS,
                                     .feed_queue = config->feed_queue,
-                                    .descriptors = host_descriptors() };
-    trial_code code;
+                                    .descriptors = host_descriptors(),
+                                    .passed = passed };
+    trial_code code = listening_take(config, passed, err);
 
     for (uint32_t i = 0; i < config->listen.count; i++) {
         listen[i] = config->listen.items[i];
     }
-    code = net_open(&settings, &l->net, err);
+    if (code == TRIAL_OK) {
+        code = net_open(&settings, &l->net, err);
+    }
     if (code == TRIAL_OK) {
         announce(l);
     }

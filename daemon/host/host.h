@@ -14,6 +14,13 @@ void host_notify_ready(void);
 /** Say in one line what the daemon does now; `systemctl status` shows it. Cut at 511 bytes. */
 void host_notify_status(const char *format, ...) TRIAL_PRINTF(1, 2);
 
+/** Say that settings are being read again; host_notify_reloaded() ends it. */
+void host_notify_reloading(void);
+
+/** Say that they were read. False: it found no room. Say it again then, or the service manager
+ * waits for it for ever. */
+bool host_notify_reloaded(void);
+
 /** Say that the daemon was told to stop and is leaving. */
 void host_notify_stopping(void);
 
@@ -50,6 +57,29 @@ void host_random(void *ret_bytes, size_t size);
 /** Ask for as many open files as the process may have, and return how many that is. Fewer than
  * asked for are fine. */
 uint32_t host_descriptors(void);
+
+/* Sockets that the service manager made. */
+
+#define HOST_NAME_BYTES 256
+#define HOST_ENDPOINT_BYTES 256
+
+/** A listening socket that was passed in. */
+typedef struct host_listener {
+    int fd;                             /* non-blocking, closed on exec; given */
+    char name[HOST_NAME_BYTES];         /* its FileDescriptorName= */
+    char endpoint[HOST_ENDPOINT_BYTES]; /* what it is bound to: ipc:///PATH or tcp://ADDRESS:PORT,
+                                         * with * for any address */
+} host_listener;
+
+/**
+ * The listening sockets that were passed in, at most `max`; once, for it forgets them.
+ *
+ * Fails with INVALID: too many, or something else than a listening socket of a path or of tcp.
+ */
+TRIAL_MUST_USE trial_code host_listeners(host_listener *ret_listeners,
+                                         uint32_t max,
+                                         uint32_t *ret_count,
+                                         trial_error *err);
 
 /* Signals. */
 

@@ -2,6 +2,7 @@
  * for our peers, so its result is never more than dropped. */
 #include "host.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,16 +14,18 @@
 #define NOTICE_BYTES (sizeof "STATUS=" + 511)
 
 /* Tell without waiting. sd_notify() waits while its reader does not read, and a daemon that waits
- * acknowledges nothing; a notice that finds no room is dropped, for the next one says more. */
-static void tell(const char *notice)
+ * acknowledges nothing; a notice that finds no room is dropped, for the next one says more. False:
+ * it found none. */
+static bool tell(const char *notice)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
     const char *path = getenv("NOTIFY_SOCKET");
     size_t size = path == NULL ? 0 : strlen(path);
+    bool is_told;
     int fd;
 
     if (size < 2 || size >= sizeof address.sun_path || (path[0] != '/' && path[0] != '@')) {
-        return;
+        return true; /* there is nobody to tell */
     }
     memcpy(address.sun_path, path, size);
     if (path[0] == '@') {
@@ -30,15 +33,17 @@ static void tell(const char *notice)
     }
     fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0) {
-        return;
+        return false;
     }
-    (void)!sendto(fd,
-                  notice,
-                  strlen(notice),
-                  MSG_DONTWAIT | MSG_NOSIGNAL,
-                  (const struct sockaddr *)&address,
-                  (socklen_t)(offsetof(struct sockaddr_un, sun_path) + size));
+    is_told = sendto(fd,
+                     notice,
+                     strlen(notice),
+                     MSG_DONTWAIT | MSG_NOSIGNAL,
+                     (const struct sockaddr *)&address,
+                     (socklen_t)(offsetof(struct sockaddr_un, sun_path) + size)) >= 0 ||
+              (errno != EAGAIN && errno != ENOBUFS); /* a manager that is gone is not told later */
     (void)close(fd); /* a datagram was handed over or dropped before */
+    return is_told;
 }
 
 void host_notify_ready(void)
@@ -59,17 +64,33 @@ void host_notify_status(const char *format, ...)
                     format,
                     args);
     va_end(args);
-    tell(notice);
+    (void)tell(notice); /* the next one says more */
+}
+
+void host_notify_reloading(void)
+{
+    char notice[NOTICE_BYTES];
+
+    (void)snprintf(notice,
+                   sizeof notice,
+                   "RELOADING=1\nMONOTONIC_USEC=%llu",
+                   (unsigned long long)(host_monotonic_ns() / 1000));
+    (void)tell(notice);
+}
+
+bool host_notify_reloaded(void)
+{
+    return tell("READY=1");
 }
 
 void host_notify_stopping(void)
 {
-    tell("STOPPING=1");
+    (void)tell("STOPPING=1");
 }
 
 void host_notify_alive(void)
 {
-    tell("WATCHDOG=1");
+    (void)tell("WATCHDOG=1");
 }
 
 void host_notify_extend(uint64_t wait_us)
@@ -77,7 +98,7 @@ void host_notify_extend(uint64_t wait_us)
     char notice[NOTICE_BYTES];
 
     (void)snprintf(notice, sizeof notice, "EXTEND_TIMEOUT_USEC=%llu", (unsigned long long)wait_us);
-    tell(notice);
+    (void)tell(notice);
 }
 
 uint64_t host_watchdog_us(void)

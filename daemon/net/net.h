@@ -19,6 +19,8 @@ typedef struct net_settings {
     uint64_t peer_bytes;    /* of large ones among them: beyond it the peer has no room */
     uint32_t feed_queue;    /* events on their way to one reader of the feed */
     uint32_t descriptors;   /* that the process may have open; 0: connections are not bounded */
+    const int *passed; /* of each of `listen` and then of the feed: a listening socket that is bound
+                          to it already, given; -1 where one is to be bound. NULL: bind all */
 } net_settings;
 
 /**

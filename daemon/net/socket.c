@@ -42,7 +42,9 @@ static bool is_local(trial_text endpoint)
     return false;
 }
 
-static trial_code bind_to(void *socket, const char *endpoint, trial_error *err)
+/* `passed` is a listening socket that somebody else bound, -1: bind one. What libzmq did not bind
+ * it closes at the end and leaves in its place, for its owner's next daemon. */
+static trial_code bind_to(void *socket, const char *endpoint, int passed, trial_error *err)
 {
     if (!is_local(trial_text_of(endpoint))) {
         return trial_fail(err,
@@ -50,10 +52,18 @@ static trial_code bind_to(void *socket, const char *endpoint, trial_error *err)
                           "'%s' is not ipc or loopback; without keys others are not let in",
                           endpoint);
     }
+    if (zmq_setsockopt(socket, ZMQ_USE_FD, &passed, sizeof passed) != 0) {
+        return net_fail(err, "taking the socket that was passed in for '%s'", endpoint);
+    }
     if (zmq_bind(socket, endpoint) != 0) {
         return net_fail(err, "binding '%s'", endpoint);
     }
     return TRIAL_OK;
+}
+
+static int passed_for(const net_settings *settings, uint32_t index)
+{
+    return settings->passed == NULL ? -1 : settings->passed[index];
 }
 
 static trial_code open_router(net *n, const net_settings *settings, trial_error *err)
@@ -88,7 +98,7 @@ static trial_code open_router(net *n, const net_settings *settings, trial_error 
         code = monitor_open(n, err);
     }
     for (uint32_t i = 0; code == TRIAL_OK && i < settings->listen_count; i++) {
-        code = bind_to(n->router, settings->listen[i], err);
+        code = bind_to(n->router, settings->listen[i], passed_for(settings, i), err);
     }
     return code;
 }
@@ -111,7 +121,9 @@ static trial_code open_feed(net *n, const net_settings *settings, trial_error *e
         return net_fail(err, "making the socket for the feed");
     }
     code = set_all(n->feed, options, sizeof options / sizeof options[0], err);
-    return code == TRIAL_OK ? bind_to(n->feed, settings->feed, err) : code;
+    return code == TRIAL_OK
+               ? bind_to(n->feed, settings->feed, passed_for(settings, settings->listen_count), err)
+               : code;
 }
 
 /* The descriptor of a socket that is seldom ready: watched by itself it costs a turn nothing, where

@@ -30,6 +30,17 @@ for unit in triald trialboard; do
     tail -1 "$scratch/exposure"
 done
 
+# Both sockets, with the service that they start.
+for socket in triald triald-feed; do
+    sed '/^Documentation=/d' "$1/systemd/$socket.socket" >"$scratch/$socket.socket"
+done
+systemd-analyze verify --man=no "$scratch/triald.socket" "$scratch/triald-feed.socket" "$scratch/triald.service" \
+    >"$scratch/said" 2>&1 || true
+if grep -F ".socket:" "$scratch/said"; then
+    echo "failed: systemd does not understand a socket unit"
+    exit 1
+fi
+
 bytes() {
     numfmt --from=iec "$(sed -n "s/^$1=//p" "$scratch/triald.service")"
 }

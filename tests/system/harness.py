@@ -109,7 +109,7 @@ def clean_environment(extra=None):
     environment = {k: v for k, v in os.environ.items()
                    if not k.startswith(("TRIALD_", "TRIALBOARD_"))}
     for name in ("STATE_DIRECTORY", "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS",
-                 "LISTEN_PID"):
+                 "LISTEN_FDNAMES", "LISTEN_PID"):
         environment.pop(name, None)
     environment.update(extra or {})
     return environment
@@ -163,6 +163,18 @@ class Scratch:
         shutil.rmtree(self.path, ignore_errors=True)
 
 
+# What systemd does: descriptors from 3 on, their names, and whose they are.
+PASS_ON = """
+import fcntl, os, sys
+names, fds, command = sys.argv[1], sys.argv[2].split(","), sys.argv[3:]
+aside = [fcntl.fcntl(int(fd), fcntl.F_DUPFD_CLOEXEC, 100) for fd in fds]
+for number, fd in enumerate(aside, 3):
+    os.dup2(fd, number)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(len(fds)), LISTEN_FDNAMES=names)
+os.execvp(command[0], command)
+"""
+
+
 class Daemon:
     """One triald: start() returns when it is ready, stop() when it has left."""
 
@@ -179,11 +191,19 @@ class Daemon:
         self.starts = 0
         self.stderr_path = None
         self.stderr_to = None  # a descriptor in place of a file
+        self.passed = []       # (name, listening socket), as a service manager passes them
 
     def command(self):
         return self.wrapper + [program("TRIALD", "triald"), "--store", self.store, "--listen",
                                self.endpoint,
                                "--feed", self.feed] + self.arguments
+
+    def passing(self):
+        """What stands in front of the command, so that it finds the sockets where it looks."""
+        if not self.passed:
+            return []
+        return [sys.executable, "-c", PASS_ON, ":".join(name for name, _ in self.passed),
+                ",".join(str(s.fileno()) for _, s in self.passed)]
 
     def spawn(self):
         """Start the process and wait for nothing."""
@@ -193,7 +213,9 @@ class Daemon:
         environment = clean_environment({"NOTIFY_SOCKET": self.notifications.path,
                                          **self.environment})
         with open(self.stderr_path, "wb") as stderr:
-            self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL,
+            self.process = subprocess.Popen(self.passing() + self.command(),
+                                            stdin=subprocess.DEVNULL,
+                                            pass_fds=[s.fileno() for _, s in self.passed],
                                             stdout=subprocess.DEVNULL,
                                             stderr=stderr if self.stderr_to is None
                                             else self.stderr_to, env=environment)

@@ -69,9 +69,44 @@ static void test_the_manager_hears_each_notice(void **state)
     assert_notice(fd, "WATCHDOG=1");
     host_notify_extend(5000000);
     assert_notice(fd, "EXTEND_TIMEOUT_USEC=5000000");
+    assert_true(host_notify_reloaded());
+    assert_notice(fd, "READY=1");
     host_notify_stopping();
     assert_notice(fd, "STOPPING=1");
     close_manager(fd, directory);
+}
+
+static void test_a_reload_is_told_with_its_time(void **state)
+{
+    char directory[] = "/tmp/triald-host-XXXXXX";
+    int fd = open_manager(directory);
+    char text[TEXT_BYTES] = "";
+    uint64_t before_us = host_monotonic_ns() / 1000;
+    unsigned long long told_us = 0;
+
+    (void)state;
+    host_notify_reloading();
+    assert_true(recv(fd, text, sizeof text - 1, 0) > 0);
+    assert_int_equal(sscanf(text, "RELOADING=1\nMONOTONIC_USEC=%llu", &told_us), 1);
+    assert_in_range(told_us, before_us, host_monotonic_ns() / 1000);
+    close_manager(fd, directory);
+}
+
+static void test_the_end_of_a_reload_is_owed_until_there_is_room(void **state)
+{
+    char directory[] = "/tmp/triald-host-XXXXXX";
+    int fd = open_manager(directory);
+    char text[TEXT_BYTES];
+
+    (void)state;
+    while (host_notify_reloaded()) { /* until its socket takes no more */
+    }
+    assert_true(recv(fd, text, sizeof text, 0) > 0);
+    assert_true(host_notify_reloaded());
+    close_manager(fd, directory);
+    (void)setenv("NOTIFY_SOCKET", "/nowhere/triald/notify", 1);
+    assert_true(host_notify_reloaded()); /* who is gone is owed nothing */
+    (void)unsetenv("NOTIFY_SOCKET");
 }
 
 static void test_a_long_status_is_cut_and_not_refused(void **state)
@@ -403,6 +438,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_manager_hears_each_notice),
+        cmocka_unit_test(test_a_reload_is_told_with_its_time),
+        cmocka_unit_test(test_the_end_of_a_reload_is_owed_until_there_is_room),
         cmocka_unit_test(test_a_long_status_is_cut_and_not_refused),
         cmocka_unit_test(test_a_manager_that_does_not_read_holds_nobody_up),
         cmocka_unit_test(test_an_abstract_name_is_told_too),
