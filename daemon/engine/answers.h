@@ -95,8 +95,9 @@ bool answers_read_at_once(store *s,
 typedef struct answers_progress {
     _Atomic uint64_t done;
     _Atomic uint64_t total;
-    _Atomic uint64_t at;     /* the position being looked at, by a verify */
-    _Atomic bool is_stopped; /* set by another thread: give up soon */
+    _Atomic uint64_t at;             /* the position being looked at, by a verify */
+    _Atomic bool is_stopped;         /* set by another thread: give up soon */
+    void (*tell)(uint64_t position); /* told now and then by a rebuild; NULL: nobody is */
 } answers_progress;
 
 /** Read the whole log again: checksums, positions, revisions, leaves, ids, root. Fails with STORAGE

@@ -38,7 +38,7 @@ static void put_fold_row(engine *e)
 /* Rows of other shapes cannot be read: they are folded anew before anything is put beside them. */
 static trial_code fold_again(engine *e, trial_error *err)
 {
-    answers_progress progress = { 0 };
+    answers_progress progress = { .tell = e->settings.tell_opening };
     rebuild *r = rebuild_new(e->store, &progress);
     trial_code code = rebuild_fold(r, err);
 
@@ -195,6 +195,9 @@ static trial_code recover(engine *e, uint64_t *ret_recovered, trial_error *err)
             break;
         }
         (*ret_recovered)++;
+        if (e->settings.tell_opening != NULL && *ret_recovered % ENGINE_TELL_EVENTS == 0) {
+            e->settings.tell_opening(store_head(e->store));
+        }
         trial_arena_reset(&e->request);
         trial_arena_reset(&e->turn);
     }

@@ -17,7 +17,11 @@ typedef struct engine_settings {
     uint32_t event_depth;
     bool is_checking;  /* look twice at what the journal holds, to the last byte */
     bool is_restoring; /* a store that a restore left unfinished may be opened */
+    /* Told now and then how far the opening is, where it takes long; may be NULL. */
+    void (*tell_opening)(uint64_t position);
 } engine_settings;
+
+#define ENGINE_TELL_EVENTS 1024u /* some milliseconds' work, a second's on a very slow disk */
 
 /** Fills `bytes` with random bytes; never fails. */
 typedef void engine_random(void *bytes, size_t size);

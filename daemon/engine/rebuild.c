@@ -188,8 +188,13 @@ static trial_code fold_ahead(rebuild *r, trial_error *err)
         code = fold_one(r, &r->ahead[i], err);
     }
     if (code == TRIAL_OK) {
+        bool is_far = r->folded / ENGINE_TELL_EVENTS < (r->folded + r->passed) / ENGINE_TELL_EVENTS;
+
         r->folded += r->passed;
         r->progress->done = r->folded;
+        if (is_far && r->progress->tell != NULL) {
+            r->progress->tell(r->folded);
+        }
     }
     r->ahead_count = 0;
     r->passed = 0;

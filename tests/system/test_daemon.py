@@ -302,6 +302,22 @@ class Life(ScratchCase):
         daemon.stop()
         self.assertIn("STOPPING=1", notes.messages)
 
+    def test_a_long_start_asks_for_time_and_says_how_far_it_is(self):
+        daemon = self.daemon(arguments=["--commit-events", "1048576", "--commit-ms", "60s"])
+        daemon.start()
+        self.assertIn("EXTEND_TIMEOUT_USEC=96710886", daemon.notifications.messages)
+        with daemon.peer() as peer:
+            for i in range(20):
+                peer.append(World(f"w{i}").activities(1000))
+        daemon.kill()  # all of it lies in the journal
+        daemon.start()
+        told = daemon.notifications.messages
+        far = told.index("STATUS=starting: position 16384 is taken in")
+        self.assertIn("EXTEND_TIMEOUT_USEC=90000000", told[:far])
+        self.assertNotIn("READY=1", told[:far])
+        self.assertEqual(daemon.ask("status")["head"], 20000)
+        daemon.stop()
+
     def test_no_watchdog_where_none_was_asked_for(self):
         daemon = self.daemon().start()
         notes = daemon.notifications

@@ -143,6 +143,13 @@ static void test_rows_of_an_older_fold_serve_and_want_a_rebuild(void **state)
     assert_is_whole(d);
 }
 
+static uint64_t told_position; /* of the start below */
+
+static void note_told(uint64_t position)
+{
+    told_position = position;
+}
+
 static void test_rows_of_other_shapes_are_folded_anew_before_the_journal(void **state)
 {
     desk *d = *state;
@@ -156,11 +163,18 @@ static void test_rows_of_other_shapes_are_folded_anew_before_the_journal(void **
     spoil(d);
     assert_int_equal(store_commit_all(d->store, &err), TRIAL_OK);
     desk_import(d, 1000, LINES - 1000, 100); /* in the journal alone */
+    told_position = 0;
+    d->limits.tell_opening = note_told;
     desk_crash(d);
+    assert_int_equal(told_position, 0); /* neither part is long */
     assert_int_equal(d->recovered, LINES - 1000);
     assert_false(engine_needs_rebuild(d->engine));
     assert_is_whole(d);
+    desk_reopen(d); /* and now in the tables */
+    put_fold_row(d, foreign);
+    spoil(d);
     desk_reopen(d);
+    assert_in_range(told_position, 1024, 1024 + STORE_BUILD_AHEAD_MAX);
     assert_is_whole(d);
 }
 
