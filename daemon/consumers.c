@@ -42,12 +42,7 @@ static void put_instant(pack_writer *answer, const char *name, trial_instant ins
 
 static void send(loop *l, const net_message *message, const pack_writer *answer)
 {
-    (void)net_send(/* a peer that is gone asks again */
-                   l->net,
-                   message->peer,
-                   message->is_delimited,
-                   pack_written(answer),
-                   true);
+    loop_answer(l, message->peer, message->is_delimited, pack_written(answer));
 }
 
 /* Answer when what was put lies on disk. */
@@ -75,11 +70,10 @@ void consumers_answer(loop *l)
     while (l->held != NULL && l->held->batch <= store_batch_committed(l->store)) {
         struct consumers_held *held = l->held;
 
-        (void)net_send(l->net, /* a peer that is gone asks again */
-                       (trial_bytes){ held->peer, held->peer_size },
-                       held->is_delimited,
-                       pack_written(&held->answer),
-                       true);
+        loop_answer(l,
+                    (trial_bytes){ held->peer, held->peer_size },
+                    held->is_delimited,
+                    pack_written(&held->answer));
         subscribers_hold(l->subscribers, held->subscription, false);
         l->held = held->next;
         l->held_count--;
@@ -210,6 +204,7 @@ void consumers_subscribe(loop *l, const net_message *message, const trial_reques
                                 &id,
                                 &err);
     }
+    l->metrics.requests[TRIAL_METHOD_SUBSCRIBE][code]++;
     if (code != TRIAL_OK) {
         proto_put_error(&answer, request->msgid, &err);
         send(l, message, &answer);
@@ -465,6 +460,7 @@ void consumers_take(loop *l, const net_message *message, const trial_request *re
         TRIAL_ASSERT(request->method == TRIAL_METHOD_SUBSCRIPTIONS);
         answer_subscriptions(l, &answer);
     }
+    l->metrics.requests[request->method][code]++;
     if (code != TRIAL_OK) {
         pack_writer_reset(&answer);
         proto_put_error(&answer, request->msgid, &err);

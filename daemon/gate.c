@@ -56,6 +56,7 @@ void gate_enter(loop *l, const readers_job *job)
         memcpy(of->peer, job->peer, job->peer_size);
         HASH_ADD(hh, l->gate_peers, peer, of->peer_size, of);
     }
+    l->metrics.jobs++;
     of->count++;
     of->bytes += job->frame.size;
 }
@@ -115,6 +116,7 @@ void gate_leave(loop *l, const readers_job *job)
 
     TRIAL_ASSERT(of != NULL && of->given > 0 && of->count >= of->given);
     of->given--;
+    l->metrics.jobs--;
     of->count--;
     of->bytes -= job->frame.size;
     give_or_hold(l, of);

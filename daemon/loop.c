@@ -21,6 +21,12 @@ static trial_code fail(loop *l, trial_code code, const trial_error *err)
     return code;
 }
 
+void loop_answer(loop *l, trial_bytes peer, bool is_delimited, trial_bytes frame)
+{
+    l->metrics.sent_bytes += frame.size;
+    (void)net_send(l->net, peer, is_delimited, frame, true);
+}
+
 static void send_replies(loop *l)
 {
     trial_bytes out = pack_written(&l->out);
@@ -28,12 +34,10 @@ static void send_replies(loop *l)
     for (uint32_t i = 0; i < l->reply_count; i++) {
         const reply *r = &l->replies[i];
 
-        /* A peer that is gone resends and is answered as a repeat. */
-        (void)net_send(l->net,
-                       (trial_bytes){ r->peer, r->peer_size },
-                       r->is_delimited,
-                       (trial_bytes){ out.data + r->begin, r->size },
-                       true);
+        loop_answer(l,
+                    (trial_bytes){ r->peer, r->peer_size },
+                    r->is_delimited,
+                    (trial_bytes){ out.data + r->begin, r->size });
     }
     l->reply_count = 0;
     pack_writer_reset(&l->out);
@@ -63,6 +67,7 @@ static void publish(loop *l, const engine_added *added, uint32_t count)
         pack_put_unsigned(&frame, store_flushed(l->store));
         net_publish(l->net, (trial_text){ topic, (uint32_t)size }, pack_written(&frame));
     }
+    l->metrics.feed_events += count;
     pack_writer_done(&frame);
 }
 
@@ -72,14 +77,19 @@ static trial_code finish_turn(loop *l)
     trial_error err = TRIAL_ERROR_NONE;
     const engine_added *added;
     uint32_t count;
+    uint64_t flushes = store_counted(l->store)->flushes;
     trial_code code = engine_turn_flush(l->engine, &err);
 
     if (code != TRIAL_OK) {
         (void)trial_fail_while(&err, "putting a turn on disk; nothing of it was acknowledged");
         return fail(l, TRIAL_STORAGE, &err);
     }
+    if (store_counted(l->store)->flushes > flushes) {
+        metrics_end_flush(&l->metrics);
+    }
     requests_answer_questions(l);
     send_replies(l);
+    (void)metrics_end_stage(&l->metrics, TRIAL_STAGE_answer);
     added = engine_turn_added(l->engine, &count);
     if (count > 0) {
         l->appended_ms = host_monotonic_ms();
@@ -87,7 +97,9 @@ static trial_code finish_turn(loop *l)
             publish(l, added, count);
         }
         subscribers_add(l->subscribers, added, count);
+        (void)metrics_end_stage(&l->metrics, TRIAL_STAGE_publish);
     }
+    metrics_end_turn(&l->metrics);
     engine_turn_done(l->engine);
     return TRIAL_OK;
 }
@@ -101,6 +113,7 @@ static trial_code run_turn(loop *l)
     trial_code code = TRIAL_OK;
 
     l->has_read = false;
+    metrics_begin(&l->metrics);
     engine_turn_begin(l->engine, (int64_t)host_now_ns());
     while (code == TRIAL_OK && count < l->config->turn_requests && bytes < l->config->turn_bytes &&
            net_receive(l->net, &message)) {
@@ -114,10 +127,13 @@ static trial_code run_turn(loop *l)
     } else {
         l->singles += count;
     }
-    if (code != TRIAL_OK) {
+    if (code != TRIAL_OK || count == 0) {
         return code;
     }
-    return count == 0 ? TRIAL_OK : finish_turn(l);
+    l->metrics.received_messages += count;
+    l->metrics.received_bytes += bytes;
+    metrics_end_gather(&l->metrics);
+    return finish_turn(l);
 }
 
 static bool is_level(const loop *l)
@@ -181,6 +197,7 @@ static void ask_for_pages(loop *l, uint64_t now_ms)
     readers_job *job;
 
     while ((job = subscribers_next_page(l->subscribers, store_flushed(l->store), now_ms)) != NULL) {
+        job->asked_ns = host_monotonic_ns();
         gate_enter(l, job);
         gate_give(l, job);
     }

@@ -4,6 +4,7 @@
 
 #include "config.h"
 #include "engine.h"
+#include "metrics.h"
 #include "net.h"
 #include "readers.h"
 #include "subscribers.h"
@@ -54,7 +55,8 @@ typedef struct loop {
     net *net;
     readers *readers;
     subscribers *subscribers;
-    named_list named;            /* named subscriptions */
+    named_list named; /* named subscriptions */
+    metrics metrics;
     struct consumers_held *held; /* answers that wait for a commit */
     uint32_t held_count;
     proto_frame_limits limits;
@@ -67,11 +69,12 @@ typedef struct loop {
     question *questions; /* turn_requests of them */
     uint32_t question_count;
     pack_writer out;
-    trial_arena arena; /* of one request */
-    bool has_served;   /* the last turn had a request */
-    uint64_t singles;  /* turns of one request since the last one of more */
-    chain known;       /* of the subject that was read here last */
-    bool has_read;     /* this turn has answered one read itself */
+    trial_arena arena;   /* of one request */
+    trial_method method; /* that is being answered; TRIAL_METHOD_COUNT: none of ours */
+    bool has_served;     /* the last turn had a request */
+    uint64_t singles;    /* turns of one request since the last one of more */
+    chain known;         /* of the subject that was read here last */
+    bool has_read;       /* this turn has answered one read itself */
     /* what waits for a commit */
     readers_job *waiting;
     /* what waits for its peer (gate.c) */
@@ -99,6 +102,9 @@ typedef struct loop {
     bool is_leaving;
     trial_error failure; /* why the loop ended by itself */
 } loop;
+
+/** Send an answer. A peer that is gone asks again, and a repeat is answered as one. (loop.c) */
+void loop_answer(loop *l, trial_bytes peer, bool is_delimited, trial_bytes frame);
 
 /** Serve until told to stop: TRIAL_OK, or why it could not go on (loop.failure). */
 TRIAL_MUST_USE trial_code loop_run(loop *l);

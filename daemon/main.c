@@ -193,6 +193,8 @@ send_to_subscriber(void *context, trial_bytes peer, bool is_delimited, trial_byt
     switch (net_send(l->net, peer, is_delimited, frame, false)) {
     case NET_SENT:
     case NET_QUEUED:
+        l->metrics.notified_messages++;
+        l->metrics.notified_bytes += frame.size;
         return SUBSCRIBERS_SENT;
     case NET_FULL:
         return SUBSCRIBERS_FULL;

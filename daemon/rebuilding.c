@@ -92,11 +92,9 @@ static void answer(loop *l, readers_job *job)
         rebuilding_put_views(
             out, trial_text_is_set(view) ? views_named(view) : VIEWS_COUNT, job->swapped);
     }
-    (void)net_send(l->net,
-                   (trial_bytes){ job->peer, job->peer_size },
-                   job->is_delimited,
-                   pack_written(out),
-                   true);
+    l->metrics.requests[TRIAL_METHOD_REBUILD][job->code]++;
+    loop_answer(
+        l, (trial_bytes){ job->peer, job->peer_size }, job->is_delimited, pack_written(out));
 }
 
 /* What is left of it, swapped or given up, is cleared by the thread. */

@@ -41,6 +41,7 @@ answer_error(loop *l, const net_message *message, uint32_t msgid, const trial_er
 {
     reply *r = begin_reply(l, message->peer, message->is_delimited);
 
+    l->metrics.requests[l->method][err->code]++;
     proto_put_error(&l->out, msgid, err);
     end_reply(l, r);
 }
@@ -83,6 +84,15 @@ static trial_code on_status(loop *l,
                             const net_message *message,
                             const proto_frame *frame,
                             const trial_request *request)
+{
+    (void)frame;
+    return ask_later(l, message, request);
+}
+
+static trial_code on_metrics(loop *l,
+                             const net_message *message,
+                             const proto_frame *frame,
+                             const trial_request *request)
 {
     (void)frame;
     return ask_later(l, message, request);
@@ -142,6 +152,7 @@ give_job(loop *l, readers_kind kind, const net_message *message, const trial_req
         return TRIAL_OK;
     }
     job = make_job(l, kind, message, request);
+    job->asked_ns = host_monotonic_ns();
     gate_enter(l, job);
     gate_give(l, job);
     return TRIAL_OK;
@@ -163,6 +174,7 @@ static bool read_at_once(loop *l, const net_message *message, const trial_reques
         return false;
     }
     end_reply(l, r);
+    l->metrics.requests[TRIAL_METHOD_READ][TRIAL_OK]++;
     l->has_read = true;
     return true;
 }
@@ -280,6 +292,7 @@ static trial_code on_subscribe(loop *l,
     pack_put_word(&l->out, "subscription");
     pack_put_unsigned(&l->out, id);
     end_reply(l, r);
+    l->metrics.requests[TRIAL_METHOD_SUBSCRIBE][TRIAL_OK]++;
     return TRIAL_OK;
 }
 
@@ -302,6 +315,7 @@ trial_code requests_take(loop *l, const net_message *message)
     trial_request request;
     trial_code code;
 
+    l->method = TRIAL_METHOD_COUNT;
     if (message->peer.size > NET_PEER_BYTES_MAX) {
         return TRIAL_OK; /* libzmq bounds routing ids itself */
     }
@@ -321,12 +335,16 @@ trial_code requests_take(loop *l, const net_message *message)
     if (code == TRIAL_OK) {
         code = proto_request_read(&frame, &l->arena, &request, &err);
     }
+    metrics_end_decode(&l->metrics);
     if (code != TRIAL_OK) {
+        l->method = trial_method_named(frame.method);
         answer_error(l, message, frame.msgid, &err);
         code = TRIAL_OK;
     } else {
+        l->method = request.method;
         code = handlers[request.method](l, message, &frame, &request);
     }
+    metrics_end_decide(&l->metrics, l->method);
     trial_arena_reset(&l->arena);
     return code;
 }
@@ -450,8 +468,12 @@ void requests_answer_questions(loop *l)
         const question *q = &l->questions[i];
         reply *r = begin_reply(l, (trial_bytes){ q->peer, q->peer_size }, q->is_delimited);
 
+        l->metrics.requests[q->method][TRIAL_OK]++;
         if (q->method == TRIAL_METHOD_STATUS) {
             answer_status(l, q->msgid);
+        } else if (q->method == TRIAL_METHOD_METRICS) {
+            proto_put_result(&l->out, q->msgid);
+            metrics_put(l);
         } else {
             answer_hello(l, q->msgid);
         }
@@ -489,12 +511,13 @@ trial_code requests_finish(loop *l, readers_job *job)
             l->verifying--;
             conditions_look(l, host_monotonic_ms());
         }
-        (void)net_send(l->net,
-                       (trial_bytes){ job->peer, job->peer_size },
-                       job->is_delimited,
-                       pack_written(&job->answer),
-                       true);
+        l->metrics.requests[job->request.method][job->code]++;
+        loop_answer(l,
+                    (trial_bytes){ job->peer, job->peer_size },
+                    job->is_delimited,
+                    pack_written(&job->answer));
     }
+    metrics_end_job(&l->metrics, job);
     gate_leave(l, job);
     readers_job_done(job);
     return TRIAL_OK;

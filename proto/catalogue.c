@@ -1,5 +1,6 @@
 /* catalogue.c - the rows of the .def files as tables. Nothing is said here that a row does not say.
  */
+#include "trial/metrics.h"
 #include "trial/request.h"
 #include "trial/state.h"
 
@@ -298,4 +299,62 @@ trial_method trial_method_named(trial_text name)
         method++;
     }
     return method;
+}
+
+/* metrics.def */
+static const trial_metric_row metric_rows[TRIAL_METRIC_COUNT] = {
+#define METRIC(kind, lower, unit, labels, doc)                                                     \
+    [TRIAL_METRIC_##lower] = { TRIAL_METRIC_##kind, #lower, unit, labels, doc },
+#include "trial/metrics.def"
+};
+
+const trial_metric_row *trial_metric_row_of(trial_metric metric)
+{
+    TRIAL_ASSERT(metric < TRIAL_METRIC_COUNT);
+    return &metric_rows[metric];
+}
+
+const char *trial_metric_section(trial_metric_kind kind)
+{
+    static const char *const sections[] = { [TRIAL_METRIC_COUNTER] = "counters",
+                                            [TRIAL_METRIC_GAUGE] = "gauges",
+                                            [TRIAL_METRIC_HISTOGRAM] = "histograms" };
+
+    return sections[kind];
+}
+
+/* stages.def */
+static const trial_stage_row stage_rows[TRIAL_STAGE_COUNT] = {
+#define STAGE(lower, doc) [TRIAL_STAGE_##lower] = { #lower, doc },
+#include "trial/stages.def"
+};
+
+const trial_stage_row *trial_stage_row_of(trial_stage stage)
+{
+    TRIAL_ASSERT(stage < TRIAL_STAGE_COUNT);
+    return &stage_rows[stage];
+}
+
+double trial_histogram_quantile_us(const trial_histogram *histogram, double share)
+{
+    uint64_t count = 0;
+    double wanted;
+    double before = 0;
+
+    for (uint32_t i = 0; i < TRIAL_HISTOGRAM_BUCKETS; i++) {
+        count += histogram->buckets[i];
+    }
+    wanted = share * (double)count;
+    for (uint32_t i = 0; count > 0 && i < TRIAL_HISTOGRAM_BOUNDS; i++) {
+        double here = (double)histogram->buckets[i];
+
+        if (here > 0 && before + here >= wanted) {
+            double least = i == 0 ? 0 : (double)trial_histogram_bound_us(i - 1);
+
+            return least + (double)(trial_histogram_bound_us(i) - (uint64_t)least) *
+                               (wanted - before) / here;
+        }
+        before += here;
+    }
+    return count == 0 ? 0 : (double)trial_histogram_bound_us(TRIAL_HISTOGRAM_BOUNDS - 1);
 }

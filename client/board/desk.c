@@ -243,9 +243,10 @@ static void begin_monitor(board_state *board, board_exchange *exchange)
 {
     struct monitor *monitor = trial_arena_take(exchange_arena(exchange), sizeof *monitor);
     trial_error error = TRIAL_ERROR_NONE;
+    const char *method = exchange_route(exchange)->kind == ROUTE_METRICS ? "metrics" : "status";
 
     *monitor = (struct monitor){ board, exchange };
-    if (asker_ask(board->asker, "status", NULL, MONITOR_WAIT_MS, on_monitor, monitor, &error) !=
+    if (asker_ask(board->asker, method, NULL, MONITOR_WAIT_MS, on_monitor, monitor, &error) !=
         TRIAL_OK) {
         answer_monitor(board, exchange, NULL, &error);
         return;

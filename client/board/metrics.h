@@ -1,4 +1,4 @@
-/* metrics.h - what a monitor is told: the daemon's status and the gateway's own counts, as
+/* metrics.h - what a monitor is told: the daemon's metrics and the gateway's own counts, as
  * OpenMetrics 1.0 or in Prometheus' older text. */
 #ifndef BOARD_METRICS_H
 #define BOARD_METRICS_H
@@ -26,9 +26,9 @@ typedef struct board_counts {
  * Write all metrics.
  *
  * is_open  OpenMetrics; else the older text, format 0.0.4.
- * status   the daemon's answer; NULL: it did not answer, and triald_up is 0.
+ * answer   the daemon's, to `metrics`; NULL: it did not answer, and triald_up is 0.
  */
-void metrics_write(FILE *out, bool is_open, const trial_value *status, const board_counts *counts);
+void metrics_write(FILE *out, bool is_open, const trial_value *answer, const board_counts *counts);
 
 /** Write a list of scdoc: one entry a metric. */
 void metrics_describe(FILE *out);

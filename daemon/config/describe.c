@@ -2,6 +2,7 @@
  * Settings come as scdoc, the rest as Markdown tables. */
 #include "settings.h"
 #include "trial/event.h"
+#include "trial/metrics.h"
 #include "trial/request.h"
 
 #include <inttypes.h>
@@ -169,6 +170,32 @@ static void describe_conditions(FILE *out)
 #include "trial/conditions.def"
 }
 
+static void describe_metrics(FILE *out)
+{
+    static const char *const kinds[] = { [TRIAL_METRIC_COUNTER] = "counter",
+                                         [TRIAL_METRIC_GAUGE] = "gauge",
+                                         [TRIAL_METRIC_HISTOGRAM] = "histogram" };
+
+    (void)fprintf(out, "| name | kind | labels | what it says |\n|---|---|---|---|\n");
+    for (trial_metric metric = 0; metric < TRIAL_METRIC_COUNT; metric++) {
+        const trial_metric_row *row = trial_metric_row_of(metric);
+
+        (void)fprintf(
+            out, "| `%s` | %s | %s | %s |\n", row->name, kinds[row->kind], row->labels, row->doc);
+    }
+}
+
+static void describe_stages(FILE *out)
+{
+    (void)fprintf(out, "| stage | what is timed |\n|---|---|\n");
+    for (trial_stage stage = 0; stage < TRIAL_STAGE_COUNT; stage++) {
+        (void)fprintf(out,
+                      "| `%s` | %s |\n",
+                      trial_stage_row_of(stage)->name,
+                      trial_stage_row_of(stage)->doc);
+    }
+}
+
 /* For trial-trouble(7): what is seen, and under it what it means and what to do. */
 static void print_trouble(const char *seen, const char *says, FILE *out)
 {
@@ -268,6 +295,8 @@ bool config_describe(const char *what, FILE *out)
         { "views", describe_views },
         { "limits", describe_limits },
         { "conditions", describe_conditions },
+        { "metrics", describe_metrics },
+        { "stages", describe_stages },
         { "trouble-conditions", describe_trouble_conditions },
         { "trouble-codes", describe_trouble_codes },
         { "trouble-rules", describe_trouble_rules },

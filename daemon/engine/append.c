@@ -465,8 +465,10 @@ static void note_added(engine *e, const intake *in)
         trial_error impossible = TRIAL_ERROR_NONE;
 
         if (in->events[i].is_duplicate) {
+            e->counts.duplicates++;
             continue;
         }
+        e->counts.appended++;
         if (e->added_count == e->added_room) {
             uint32_t room = e->added_room == 0 ? 256 : e->added_room * 2;
 
@@ -504,6 +506,8 @@ trial_code engine_append(engine *e,
         e->has_unflushed = e->has_unflushed || store_head(e->store) > head;
         note_added(e, &in);
     }
+    e->counts.answers[code]++;
+    e->counts.refused[why.rule] += code == TRIAL_OK || in.is_dry ? 0 : 1;
     if (code == TRIAL_STORAGE) {
         if (err != NULL) {
             *err = why;

@@ -328,6 +328,11 @@ void engine_turn_done(engine *e)
     trial_arena_reset(&e->turn);
 }
 
+const engine_counts *engine_counted(const engine *e)
+{
+    return &e->counts;
+}
+
 void engine_root(const engine *e, uint8_t *ret_root)
 {
     proto_tree_root(&e->log.tree, ret_root);

@@ -64,6 +64,15 @@ TRIAL_MUST_USE trial_code engine_append(engine *e,
                                         pack_writer *answer,
                                         trial_error *err);
 
+/** What the writer counts of appends, dry runs left out but in `answers`. */
+typedef struct engine_counts {
+    uint64_t appended;                  /* events */
+    uint64_t duplicates;                /* events */
+    uint64_t refused[TRIAL_RULE_COUNT]; /* appends, by the rule */
+    uint64_t answers[TRIAL_CODE_COUNT]; /* appends, by their code */
+} engine_counts;
+const engine_counts *engine_counted(const engine *e);
+
 /** Put the turn on disk, one flush, if it added anything. After a failure nothing may be
  * acknowledged. */
 TRIAL_MUST_USE trial_code engine_turn_flush(engine *e, trial_error *err);

@@ -20,6 +20,7 @@ struct engine {
     pack_writer state;   /* one that is being encoded */
     trial_arena turn;    /* lives until engine_turn_done() */
     trial_arena request; /* lives for one request or one recovered record */
+    engine_counts counts;
     engine_added *added; /* in the turn's arena */
     uint32_t added_count;
     uint32_t added_room;

@@ -22,6 +22,7 @@ struct readers {
     struct queue short_jobs;
     struct queue long_jobs;
     struct queue finished;
+    uint32_t waiting; /* in the first two */
     bool is_stopping;
     int event;
     uint32_t count; /* threads running, the long one included */
@@ -167,6 +168,7 @@ static void serve(readers *r, struct queue *queue, pthread_cond_t *has_job)
             (void)pthread_cond_wait(has_job, &r->lock);
         }
         job = r->is_stopping ? NULL : pop(queue);
+        r->waiting -= job == NULL ? 0 : 1;
         (void)pthread_mutex_unlock(&r->lock);
         if (job == NULL) {
             break;
@@ -270,6 +272,7 @@ void readers_give(readers *r, readers_job *job)
 
     (void)pthread_mutex_lock(&r->lock);
     push(is_long ? &r->long_jobs : &r->short_jobs, job);
+    r->waiting++;
     (void)pthread_cond_signal(is_long ? &r->has_long : &r->has_short);
     (void)pthread_mutex_unlock(&r->lock);
 }
@@ -284,6 +287,16 @@ readers_job *readers_take(readers *r)
     job = pop(&r->finished);
     (void)pthread_mutex_unlock(&r->lock);
     return job;
+}
+
+uint32_t readers_waiting(readers *r)
+{
+    uint32_t waiting;
+
+    (void)pthread_mutex_lock(&r->lock);
+    waiting = r->waiting;
+    (void)pthread_mutex_unlock(&r->lock);
+    return waiting;
 }
 
 int readers_fd(const readers *r)

@@ -27,8 +27,9 @@ typedef struct readers_job {
     trial_request request; /* spans point into `frame` and `arena` */
     trial_bytes frame;     /* owned */
     trial_arena arena;
-    uint64_t needs;   /* position that the snapshot must hold */
-    trial_date today; /* the UTC day when it was asked */
+    uint64_t asked_ns; /* when the loop took it on */
+    uint64_t needs;    /* position that the snapshot must hold */
+    trial_date today;  /* the UTC day when it was asked */
     /* of a page */
     uint64_t subscription;
     answers_filter filter; /* spans are the subscription's: it waits for its page */
@@ -63,6 +64,9 @@ readers_job *readers_take(readers *r);
 
 /** Readable when a job has finished. */
 int readers_fd(const readers *r);
+
+/** Jobs handed over that no thread has begun. */
+uint32_t readers_waiting(readers *r);
 
 /** What the long job is, or was last, and how far it is; 0 of 0 where there is none. */
 void readers_progress(const readers *r,

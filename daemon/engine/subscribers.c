@@ -82,38 +82,6 @@ static bool is_of(const struct subscription *sub, trial_bytes peer)
     return sub->peer_size == peer.size && memcmp(sub->peer, peer.data, peer.size) == 0;
 }
 
-static trial_code check(const struct trial_request_subscribe *request, trial_error *err)
-{
-    if (request->from.is_set && request->from.value < 0) {
-        (void)trial_fail_rule_as(
-            err, TRIAL_RULE_BAD_RANGE, TRIAL_INVALID, "'from' is a position, or 0 for new events");
-        return trial_fail_field(err, "from");
-    }
-    if (request->credit.is_set &&
-        (request->credit.value < 0 || request->credit.value > (int64_t)TRIAL_CREDIT_MAX)) {
-        (void)trial_fail_rule_as(err,
-                                 TRIAL_RULE_BAD_RANGE,
-                                 TRIAL_INVALID,
-                                 "'credit' is a number of events from 0 to %u",
-                                 TRIAL_CREDIT_MAX);
-        return trial_fail_field(err, "credit");
-    }
-    return TRIAL_OK;
-}
-
-trial_code subscribers_filter(const struct trial_request_subscribe *request,
-                              answers_filter *ret_filter,
-                              trial_error *err)
-{
-    trial_code code = check(request, err);
-
-    *ret_filter = (answers_filter){ .subject = request->subject,
-                                    .types = request->types,
-                                    .programme = request->programme,
-                                    .choice = { TRIAL_INSTANT_NONE, TRIAL_INSTANT_NONE, 0 } };
-    return code == TRIAL_OK ? answers_filter_check(ret_filter, err) : code;
-}
-
 trial_code subscribers_open(subscribers *s,
                             trial_bytes peer,
                             bool is_delimited,
@@ -587,6 +555,18 @@ bool subscribers_is_alive(subscribers *s, uint64_t id, uint64_t head, uint64_t n
 uint32_t subscribers_count(const subscribers *s)
 {
     return s->count;
+}
+
+uint64_t subscribers_lag(const subscribers *s, uint64_t head)
+{
+    uint64_t most = 0;
+
+    for (const struct subscription *sub = s->first; sub != NULL; sub = sub->next) {
+        if (sub->position <= head && head + 1 - sub->position > most) {
+            most = head + 1 - sub->position;
+        }
+    }
+    return most;
 }
 
 bool subscribers_are_held(const subscribers *s)

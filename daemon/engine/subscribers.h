@@ -79,6 +79,9 @@ void subscribers_take_page(subscribers *s, const readers_job *job, uint64_t now_
 
 uint32_t subscribers_count(const subscribers *s);
 
+/** Positions up to `head` that the furthest behind has not looked at. */
+uint64_t subscribers_lag(const subscribers *s, uint64_t head);
+
 /** Does anybody wait for its peer to take more? Then pump again soon. */
 bool subscribers_are_held(const subscribers *s);
 

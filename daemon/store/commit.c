@@ -180,6 +180,7 @@ static void *commit_loop(void *context)
             const overlay *batch = c->batch;
             uint32_t generation = c->generation;
             trial_error err = TRIAL_ERROR_NONE;
+            uint64_t begun_ns = space_now_ns();
             trial_code code;
 
             (void)pthread_mutex_unlock(&c->lock);
@@ -187,6 +188,7 @@ static void *commit_loop(void *context)
             (void)pthread_mutex_lock(&c->lock);
             c->code = code;
             c->err = err;
+            c->took_ns = space_now_ns() - begun_ns;
             c->state = COMMIT_FINISHED;
             (void)eventfd_write(c->event_fd, 1); /* a counter of 64 bits does not overflow */
             (void)pthread_cond_broadcast(&c->changed);
@@ -307,6 +309,9 @@ static trial_code take_note(store *s, trial_error *err)
     s->space_checked_ms = 0; /* it may have taken room: whoever wants more looks again */
     s->is_journal_full = false;
     s->is_map_full = false;
+    s->counts.commits++;
+    s->counts.committed_events += s->frozen->record_count;
+    s->counts.committed_rows += s->frozen->row_count;
     s->committed = overlay_last(s->frozen);
     s->batch_committed = s->frozen_batch;
     if (s->current != s->frozen_generation) { /* what was built is in use now */
@@ -322,6 +327,7 @@ trial_code store_commit_end(store *s, trial_error *err)
 {
     store_committer *c = &s->committer;
     trial_code code = TRIAL_OK;
+    uint64_t took_ns = 0;
     bool is_finished;
     eventfd_t count;
 
@@ -331,13 +337,16 @@ trial_code store_commit_end(store *s, trial_error *err)
     if (is_finished) {
         c->state = COMMIT_IDLE;
         code = c->code;
+        took_ns = c->took_ns;
         s->commit_failure = c->err;
     }
     (void)pthread_mutex_unlock(&c->lock);
     if (!is_finished) {
         return TRIAL_OK;
     }
+    trial_histogram_add(&s->counts.commit, took_ns);
     if (code != TRIAL_OK) {
+        s->counts.commits_without_room += code == TRIAL_NO_SPACE ? 1 : 0;
         if (err != NULL) {
             *err = s->commit_failure;
         }

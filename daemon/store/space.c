@@ -21,6 +21,14 @@ void space_look(store *s)
     s->is_low = s->free_bytes < s->settings.reserve_bytes;
 }
 
+uint64_t space_now_ns(void)
+{
+    struct timespec now = { 0 };
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail with this clock */
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
 int64_t space_now_ms(void)
 {
     struct timespec now = { 0 };

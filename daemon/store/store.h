@@ -4,7 +4,7 @@
 #ifndef STORE_H
 #define STORE_H
 
-#include "trial/base.h"
+#include "trial/metrics.h"
 
 typedef struct store store;
 typedef struct store_read store_read;
@@ -221,6 +221,19 @@ typedef struct store_health {
     bool is_behind;          /* the last commit found no room: it is tried again */
 } store_health;
 void store_look_at_health(store *s, store_health *ret_health);
+
+/** What the store counts of itself; asked by the writer. Commits that failed for good are not
+ * counted: the process leaves. */
+typedef struct store_counts {
+    uint64_t flushes;
+    uint64_t flushed_bytes; /* of the journal's blocks */
+    uint64_t commits;
+    uint64_t commits_without_room; /* which are tried again */
+    uint64_t committed_events;
+    uint64_t committed_rows;
+    trial_histogram commit; /* the time of each, on the store's own thread */
+} store_counts;
+const store_counts *store_counted(const store *s);
 
 /** Was it LMDB's map, and not the disk, that had no room for the last commit? */
 bool store_map_is_full(const store *s);

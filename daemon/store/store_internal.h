@@ -75,6 +75,7 @@ typedef struct store_committer {
     uint32_t generation;  /* that its rows belong to; it is current once they are committed */
     trial_code code;
     trial_error err;
+    uint64_t took_ns; /* the last one */
     int event_fd;
     bool is_started;
 } store_committer;
@@ -113,7 +114,8 @@ struct store {
         is_journal_full; /* the last append found no room there, and no commit has made any since */
     bool is_map_full;    /* why the last commit failed */
     bool is_broken;      /* a flush or commit failed for good: nothing is written any more */
-    trial_bytes replay;  /* what is left of the turn that store_recover() gives out */
+    store_counts counts;
+    trial_bytes replay; /* what is left of the turn that store_recover() gives out */
     uint64_t replay_position;
     pthread_mutex_t reads_lock;
     store_read *reads;
@@ -228,5 +230,6 @@ uint64_t space_free(const store *s);
 /** Ask the disk again: what is free, and whether that is less than the reserve. */
 void space_look(store *s);
 int64_t space_now_ms(void);
+uint64_t space_now_ns(void); /* for differences */
 
 #endif

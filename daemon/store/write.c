@@ -1,4 +1,5 @@
 /* write.c - the writer's side: what is appended and put, flushed and read back. */
+#include "journal_format.h"
 #include "store_internal.h"
 
 uint64_t store_head(const store *s)
@@ -14,6 +15,11 @@ uint64_t store_flushed(const store *s)
 uint64_t store_committed(const store *s)
 {
     return s->committed;
+}
+
+const store_counts *store_counted(const store *s)
+{
+    return &s->counts;
 }
 
 uint64_t store_batch(const store *s)
@@ -189,6 +195,8 @@ trial_code store_flush(store *s, trial_error *err)
                          s->committed,
                          err);
     if (code == TRIAL_OK) {
+        s->counts.flushes++;
+        s->counts.flushed_bytes += journal_blocks(JOURNAL_HEADER_BYTES + o->log_size - s->turn_at);
         s->flushed = s->head;
         overlay_mark(o); /* what is on disk cannot be undone */
     } else {

@@ -243,7 +243,16 @@ class Answers(harness.ImportedCase):
         self.assertEqual(sample["triald_build_info"].labels["version"], "0.1.0")
         self.assertEqual({s.labels["view"] for s in found["triald_view_position"].samples},
                          set(harness.VIEWS))
-        self.assertEqual({s.value for s in found["triald_view_lag_events"].samples}, {0})
+        self.assertLessEqual({s.value for s in found["triald_view_lag_events"].samples},
+                             set(range(1867)))
+        self.assertEqual(found["triald_stage_seconds"].type, "histogram")
+        flush = {s.labels.get("le"): s.value for s in found["triald_stage_seconds"].samples
+                 if s.labels["stage"] == "flush" and s.name.endswith(("_bucket", "_count"))}
+        self.assertEqual(flush["+Inf"], flush[None])
+        self.assertEqual(flush[None], sample["triald_flushes_total"].value)
+        self.assertEqual(sorted(map(float, set(flush) - {None, "+Inf"})),
+                         [2 ** i / 1e6 for i in range(24)])
+        self.assertEqual(sample["triald_appended_events_total"].value, 1866)
         self.assertEqual({s.value for s in found["triald_condition"].samples}, {0})
         self.assertEqual(found["triald_dropped"].type, "counter")
         self.assertAlmostEqual(sample["triald_start_time_seconds"].value,

@@ -25,11 +25,14 @@ class Monitoring(unittest.TestCase):
         with harness.Daemon() as daemon:
             board = Board(daemon).start()
             board.ask("/healthz")
+            with daemon.peer() as peer:
+                peer.call("subscribe", name="worker")
             text = board.ask("/metrics").body.decode()
             board.stop()
         families = list(text_string_to_metric_families(text))
         cls.samples = [s for family in families for s in family.samples]
         cls.counters = {f.name + "_total" for f in families if f.type == "counter"}
+        cls.counters |= {f.name + "_bucket" for f in families if f.type == "histogram"}
         cls.rules = yaml.safe_load(RULES.read_text(encoding="utf-8"))
         cls.dashboard = json.loads(DASHBOARD.read_text(encoding="utf-8"))
 
@@ -64,11 +67,11 @@ class Monitoring(unittest.TestCase):
 
     def test_only_counters_have_rates(self):
         for where, expression in self.expressions():
-            for name in re.findall(r"\b(?:rate|increase)\((\w+)\[", expression):
+            for name in re.findall(r"\b(?:rate|increase)\((\w+)[[{]", expression):
                 self.assertIn(name, self.counters, where)
             for name in METRIC.findall(expression):
                 if name in self.counters:
-                    self.assertRegex(expression, rf"(rate|increase)\({name}\[", where)
+                    self.assertRegex(expression, rf"(rate|increase)\({name}(\{{[^}}]*\}})?\[", where)
 
     def test_rules_are_what_prometheus_reads(self):
         self.assertEqual(set(self.rules), {"groups"})

@@ -3,6 +3,7 @@
 
 #include "metrics.h"
 #include "ring.h"
+#include "trial/metrics.h"
 
 #include <stdlib.h>
 
@@ -134,49 +135,86 @@ static void test_metrics_of_a_daemon_that_is_away(void **state)
     free(text);
 }
 
-static void test_metrics_of_a_status(void **state)
+/* Set the value at the end of a path of names, making the maps on the way. */
+static void
+put(trial_arena *arena, trial_value *answer, const char *const *path, trial_value *value)
+{
+    trial_value *map = answer;
+
+    for (; path[1] != NULL; path++) {
+        if (trial_value_get(map, path[0]) == NULL) {
+            trial_value_set(arena, map, path[0], trial_value_map(arena));
+        }
+        map = trial_value_get(map, path[0]);
+    }
+    trial_value_set(arena, map, path[0], value);
+}
+#define PUT(value, ...) put(&arena, answer, (const char *const[]){ __VA_ARGS__, NULL }, value)
+
+static void put_flushes(trial_arena *arena, trial_value *answer, uint32_t buckets)
+{
+    trial_value *list = trial_value_list(arena);
+
+    for (uint32_t i = 0; i < buckets; i++) {
+        uint64_t number = i == 0 ? 1 : i == 7 ? 5 : i == TRIAL_HISTOGRAM_BOUNDS ? 2 : 0;
+
+        trial_value_push(arena, list, trial_value_unsigned(arena, number));
+    }
+    put(arena,
+        answer,
+        (const char *const[]){ "histograms", "stage_seconds", "flush", "buckets", NULL },
+        list);
+    put(arena,
+        answer,
+        (const char *const[]){ "histograms", "stage_seconds", "flush", "sum", NULL },
+        trial_value_float(arena, 1.5));
+}
+
+static void test_metrics_of_a_daemon(void **state)
 {
     static const board_counts counts = { 0 };
     trial_arena arena = { 0 };
-    trial_value *status = trial_value_map(&arena);
-    trial_value *views = trial_value_map(&arena);
-    trial_value *dropped = trial_value_map(&arena);
-    trial_value *stores = trial_value_map(&arena);
-    trial_value *lmdb = trial_value_map(&arena);
-    trial_value *list = trial_value_list(&arena);
-    trial_value *condition = trial_value_map(&arena);
+    trial_value *answer = trial_value_map(&arena);
     char *text;
 
     (void)state;
-    trial_value_set(&arena, status, "head", trial_value_integer(&arena, 12));
-    trial_value_set(&arena, status, "log", trial_value_word(&arena, "a\"b\\c\nd"));
-    trial_value_set(&arena, status, "started", trial_value_word(&arena, "1970-01-01T00:01:00.5Z"));
-    trial_value_set(&arena, views, "trial", trial_value_integer(&arena, 10));
-    trial_value_set(&arena, status, "views", views);
-    trial_value_set(&arena, dropped, "lines", trial_value_unsigned(&arena, 4));
-    trial_value_set(&arena, status, "dropped", dropped);
-    trial_value_set(&arena, lmdb, "oldest_ms", trial_value_integer(&arena, 1500));
-    trial_value_set(&arena, lmdb, "refusing", trial_value_truth(&arena, true));
-    trial_value_set(&arena, lmdb, "readers", trial_value_word(&arena, "many"));
-    trial_value_set(&arena, stores, "lmdb", lmdb);
-    trial_value_set(&arena, status, "stores", stores);
-    trial_value_set(&arena, condition, "name", trial_value_word(&arena, "damaged"));
-    trial_value_push(&arena, list, condition);
-    trial_value_set(&arena, status, "conditions", list);
-    text = metrics_of(true, status, &counts);
+    PUT(trial_value_word(&arena, "a\"b\\c\nd"), "log");
+    PUT(trial_value_integer(&arena, 12), "gauges", "log_size_events");
+    PUT(trial_value_float(&arena, 60.5), "gauges", "start_time_seconds");
+    PUT(trial_value_integer(&arena, 2), "gauges", "view_lag_events", "trial");
+    PUT(trial_value_word(&arena, "many"), "gauges", "lmdb_readers");
+    PUT(trial_value_unsigned(&arena, 4), "counters", "dropped", "lines");
+    PUT(trial_value_integer(&arena, 7), "counters", "requests", "append", "no-space");
+    PUT(trial_value_integer(&arena, 9), "counters", "requests", "read", "ok");
+    put_flushes(&arena, answer, TRIAL_HISTOGRAM_BUCKETS);
+    text = metrics_of(true, answer, &counts);
     assert_non_null(strstr(text, "\ntriald_up 1\n"));
     assert_non_null(strstr(text, "\ntriald_log_size_events 12\n"));
     assert_non_null(strstr(text, ",log=\"a\\\"b\\\\c\\nd\"} 1\n"));
-    assert_non_null(strstr(text, "\ntriald_start_time_seconds 60.500000\n"));
-    assert_non_null(strstr(text, "\ntriald_view_position{view=\"trial\"} 10\n"));
+    assert_non_null(strstr(text, "\ntriald_start_time_seconds 60.5\n"));
     assert_non_null(strstr(text, "\ntriald_view_lag_events{view=\"trial\"} 2\n"));
-    assert_non_null(strstr(text, "\ntriald_dropped_total{what=\"lines\"} 4\n"));
-    assert_non_null(strstr(text, "\ntriald_lmdb_oldest_reader_age_seconds 1.500\n"));
-    assert_non_null(strstr(text, "\ntriald_refusing 1\n"));
     assert_non_null(strstr(text, "\ntriald_lmdb_readers NaN\n"));
-    assert_non_null(strstr(text, "\ntriald_condition{condition=\"damaged\"} 1\n"));
-    assert_non_null(strstr(text, "\ntriald_condition{condition=\"low-space\"} 0\n"));
+    assert_non_null(strstr(text, "\ntriald_dropped_total{what=\"lines\"} 4\n"));
+    assert_non_null(
+        strstr(text, "\ntriald_requests_total{method=\"append\",code=\"no-space\"} 7\n"));
+    assert_non_null(strstr(text, "\ntriald_requests_total{method=\"read\",code=\"ok\"} 9\n"));
+    assert_non_null(strstr(text, "\n# TYPE triald_stage_seconds histogram\n"));
+    assert_non_null(
+        strstr(text, "\ntriald_stage_seconds_bucket{stage=\"flush\",le=\"0.000001\"} 1\n"));
+    assert_non_null(
+        strstr(text, "\ntriald_stage_seconds_bucket{stage=\"flush\",le=\"0.000064\"} 1\n"));
+    assert_non_null(
+        strstr(text, "\ntriald_stage_seconds_bucket{stage=\"flush\",le=\"0.000128\"} 6\n"));
+    assert_non_null(
+        strstr(text, "\ntriald_stage_seconds_bucket{stage=\"flush\",le=\"8.388608\"} 6\n"));
+    assert_non_null(strstr(text, "\ntriald_stage_seconds_bucket{stage=\"flush\",le=\"+Inf\"} 8\n"));
+    assert_non_null(strstr(text, "\ntriald_stage_seconds_count{stage=\"flush\"} 8\n"));
+    assert_non_null(strstr(text, "\ntriald_stage_seconds_sum{stage=\"flush\"} 1.5\n"));
     assert_null(strstr(text, "triald_peers")); /* an older daemon does not tell */
+    free(text);
+    put_flushes(&arena, answer, TRIAL_HISTOGRAM_BUCKETS - 1);
+    text = metrics_of(true, answer, &counts);
+    assert_null(strstr(text, "stage=\"flush\"")); /* bounds that nobody knows */
     free(text);
     trial_arena_done(&arena);
 }
@@ -188,7 +226,7 @@ int main(void)
         cmocka_unit_test(test_a_ring_keeps_the_newest),
         cmocka_unit_test(test_a_ring_is_bound_by_bytes_too),
         cmocka_unit_test(test_metrics_of_a_daemon_that_is_away),
-        cmocka_unit_test(test_metrics_of_a_status),
+        cmocka_unit_test(test_metrics_of_a_daemon),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

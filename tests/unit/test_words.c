@@ -1,5 +1,6 @@
 /* test_words.c - the words: days and instants, codes and rules, emitters, subjects, values. */
 #include "test.h"
+#include "trial/metrics.h"
 #include "trial/request.h"
 #include "trial/state.h"
 #include "trial/value.h"
@@ -323,6 +324,56 @@ static void test_an_arena_survives_its_reset_and_gives_zeroed_memory(void **stat
     trial_arena_done(&arena);
 }
 
+static const struct bucket_case {
+    uint64_t ns;
+    uint32_t bucket;
+} buckets[] = {
+    { 0, 0 },
+    { 1, 0 },
+    { 1000, 0 },
+    { 1001, 1 },
+    { 2000, 1 },
+    { 2001, 2 },
+    { 4000, 2 },
+    { 4001, 3 },
+    { 1024000, 10 },
+    { 1024001, 11 },
+    { 8388608000, 23 },
+    { 8388608001, TRIAL_HISTOGRAM_BOUNDS },
+    { UINT64_MAX / 2, TRIAL_HISTOGRAM_BOUNDS },
+};
+
+static void test_a_time_falls_into_the_first_bucket_whose_bound_it_keeps(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof buckets / sizeof buckets[0]; i++) {
+        trial_histogram histogram = { 0 };
+
+        trial_histogram_add(&histogram, buckets[i].ns);
+        assert_int_equal(histogram.buckets[buckets[i].bucket], 1);
+        assert_int_equal(histogram.sum_ns, buckets[i].ns);
+    }
+}
+
+static void test_a_quantile_lies_in_the_bucket_that_holds_it(void **state)
+{
+    trial_histogram histogram = { 0 };
+
+    (void)state;
+    assert_float_equal(trial_histogram_quantile_us(&histogram, 0.5), 0, 0);
+    for (int i = 0; i < 90; i++) {
+        trial_histogram_add(&histogram, 100000); /* 64 to 128 us */
+    }
+    for (int i = 0; i < 10; i++) {
+        trial_histogram_add(&histogram, 3000000); /* 2048 to 4096 us */
+    }
+    assert_float_equal(trial_histogram_quantile_us(&histogram, 0.45), 96, 0.001);
+    assert_float_equal(trial_histogram_quantile_us(&histogram, 0.9), 128, 0.001);
+    assert_float_equal(trial_histogram_quantile_us(&histogram, 0.95), 3072, 0.001);
+    trial_histogram_add(&histogram, 60000000000);
+    assert_float_equal(trial_histogram_quantile_us(&histogram, 1), 8388608, 0.001);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -338,6 +389,8 @@ int main(void)
         cmocka_unit_test(test_a_condition_fits_the_value_its_text_or_an_item),
         cmocka_unit_test(test_values_are_equal_whatever_the_order_of_their_maps),
         cmocka_unit_test(test_an_arena_survives_its_reset_and_gives_zeroed_memory),
+        cmocka_unit_test(test_a_time_falls_into_the_first_bucket_whose_bound_it_keeps),
+        cmocka_unit_test(test_a_quantile_lies_in_the_bucket_that_holds_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
