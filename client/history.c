@@ -3,6 +3,7 @@
 #include "json.h"
 #include "reading.h"
 #include "render.h"
+#include "trace.h"
 
 struct history {
     ctl_command *ctl;
@@ -42,6 +43,26 @@ static void print_provenance(const trial_value *data)
         (void)printf(", to the %.*s", TRIAL_TEXT_ARGS(precision));
     }
     (void)putchar('\n'); /* main.c looks whether everything was written */
+}
+
+/* Which request of somebody's it came out of; what has not that form is shown as it stands. */
+static void print_trace(trial_arena *arena, const trial_value *event)
+{
+    const trial_value *value = trial_value_get(event, TRACE_ATTRIBUTE);
+    trace_parent parent;
+
+    if (value == NULL) {
+        return;
+    }
+    if (value->kind == TRIAL_VALUE_TEXT && trace_read(value->as.text, &parent)) {
+        (void)printf("         trace               %.*s, span %.*s%s\n",
+                     TRIAL_TEXT_ARGS(parent.trace),
+                     TRIAL_TEXT_ARGS(parent.span),
+                     parent.is_sampled ? ", sampled" : "");
+    } else {
+        (void)printf("         traceparent         %.*s (not in the form of W3C Trace Context)\n",
+                     TRIAL_TEXT_ARGS(render_cell(arena, value)));
+    }
 }
 
 /* A correction said later of this event. */
@@ -105,6 +126,7 @@ static void print_event(const struct history *history, uint32_t index)
                  TRIAL_TEXT_ARGS(trial_value_get_text(event, "ingesttime")),
                  (long long)trial_value_get_integer(event, "position"),
                  (long long)trial_value_get_integer(event, "revision"));
+    print_trace(arena, event);
     for (uint32_t i = 0; data != NULL && data->kind == TRIAL_VALUE_MAP && i < data->as.map.count;
          i++) {
         const trial_entry *entry = &data->as.map.entries[i];

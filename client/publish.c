@@ -3,6 +3,7 @@
 
 #include "ctl.h"
 #include "json.h"
+#include "trace.h"
 #include "trial/event.h"
 #include "uuid7.h"
 
@@ -127,6 +128,33 @@ static void set(ctl_command *ctl, trial_value *map, const char *name, trial_text
     trial_value_set(&ctl->arena, map, name, trial_value_text(&ctl->arena, text));
 }
 
+/* Set the trace that was named; one of the environment that is none is passed over, as whoever
+ * takes it over is to do. Returns 0 or 64. */
+static int set_trace(ctl_command *ctl, trial_value *event)
+{
+    const char *given = ctl->values[CTL_TRACEPARENT];
+    const char *inherited = getenv("TRACEPARENT");
+    trace_parent ignored;
+
+    if (given != NULL && !trace_read(trial_text_of(given), &ignored)) {
+        return ctl_usage(ctl,
+                         "--traceparent '%s' is none of W3C Trace Context: "
+                         "00-TRACE-SPAN-FLAGS of 32, 16 and 2 small hex digits",
+                         given);
+    }
+    if (given == NULL && inherited != NULL && inherited[0] != '\0') {
+        given = inherited;
+        if (!trace_read(trial_text_of(given), &ignored)) {
+            ctl_say("TRACEPARENT is none of W3C Trace Context and is left out");
+            given = NULL;
+        }
+    }
+    if (given != NULL) {
+        set(ctl, event, TRACE_ATTRIBUTE, trial_text_of(given));
+    }
+    return CTL_EXIT_DONE;
+}
+
 static trial_value *make_event(ctl_command *ctl, trial_value *data)
 {
     trial_value *event = trial_value_map(&ctl->arena);
@@ -202,6 +230,18 @@ static void print_answer(ctl_command *ctl, const trial_value *event, trial_value
                  is_duplicate ? " (a repeat: it was in the log already)" : "");
 }
 
+/* A repeat has the same content, the trace too. */
+static void say_how_again(const trial_value *event)
+{
+    trial_text trace = trial_value_get_text(event, TRACE_ATTRIBUTE);
+
+    ctl_say("sent again with --id %.*s --time %.*s%s%.*s it becomes one event, never two",
+            TRIAL_TEXT_ARGS(trial_value_get_text(event, "id")),
+            TRIAL_TEXT_ARGS(trial_value_get_text(event, "time")),
+            trial_text_is_set(trace) ? " --traceparent " : "",
+            TRIAL_TEXT_ARGS(trace));
+}
+
 int ctl_publish(ctl_command *ctl)
 {
     trial_value *data = trial_value_map(&ctl->arena);
@@ -220,6 +260,10 @@ int ctl_publish(ctl_command *ctl)
         return status;
     }
     event = make_event(ctl, data);
+    status = set_trace(ctl, event);
+    if (status != CTL_EXIT_DONE) {
+        return status;
+    }
     trial_value_push(&ctl->arena, events, event);
     trial_value_set(&ctl->arena, params, "events", events);
     if (ctl_has(ctl, CTL_DRY_RUN)) {
@@ -228,9 +272,7 @@ int ctl_publish(ctl_command *ctl)
     if (ctl_call(ctl, "append", params, &result, &err) != TRIAL_OK) {
         status = ctl_fail(ctl, &err);
         if (err.code == TRIAL_BUSY || err.code == TRIAL_STORAGE) {
-            ctl_say("sent again with --id %.*s --time %.*s it becomes one event, never two",
-                    TRIAL_TEXT_ARGS(trial_value_get_text(event, "id")),
-                    TRIAL_TEXT_ARGS(trial_value_get_text(event, "time")));
+            say_how_again(event);
         }
         return status;
     }

@@ -2,6 +2,7 @@
 #include "render.h"
 
 #include "json.h"
+#include "trace.h"
 
 #include <errno.h>
 #include <libsmartcols.h>
@@ -364,14 +365,20 @@ void render_event_line(FILE *out, const trial_value *event)
     trial_text type = trial_value_get_text(event, "type");
     trial_text subject = trial_value_get_text(event, "subject");
     trial_text source = trial_value_get_text(event, "source");
+    trace_parent parent;
+    bool has_trace = trace_read(trial_value_get_text(event, TRACE_ATTRIBUTE), &parent);
 
     (void)fprintf(out,
-                  "%7lld  %-20.*s  %-26.*s  %-24.*s  %.*s\n",
+                  "%7lld  %-20.*s  %-26.*s  %-24.*s  %.*s",
                   (long long)trial_value_get_integer(event, "position"),
                   TRIAL_TEXT_ARGS(time),
                   TRIAL_TEXT_ARGS(type),
                   TRIAL_TEXT_ARGS(subject),
                   TRIAL_TEXT_ARGS(source));
+    if (has_trace) {
+        (void)fprintf(out, "  trace %.*s", TRIAL_TEXT_ARGS(parent.trace));
+    }
+    (void)putc('\n', out);
 }
 
 bool render_has_colour(FILE *out)
