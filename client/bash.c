@@ -45,10 +45,10 @@ static void print_kinds(void)
     (void)printf("'\n");
 }
 
-static void print_options(uint32_t options, bool is_common)
+static void print_options(uint64_t options, bool is_common)
 {
     for (uint32_t i = 0; i < CTL_OPTION_COUNT; i++) {
-        if (is_common ? ctl_options[i].is_common : (options & 1u << i) != 0) {
+        if (is_common ? ctl_options[i].is_common : (options & CTL_BIT(i)) != 0) {
             (void)printf(" --%s", ctl_options[i].name);
         }
     }

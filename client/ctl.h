@@ -42,13 +42,15 @@ typedef struct ctl_command {
 
 typedef int ctl_verb(ctl_command *ctl); /* returns the exit status */
 
+#define CTL_BIT(option) (UINT64_C(1) << (option))
+
 /** A row of verbs.def. */
 typedef struct ctl_verb_row {
     const char *name;
     const char *arguments;
     uint32_t least;
     uint32_t most;
-    uint32_t options; /* bits 1 << CTL_... of the flags of its own */
+    uint64_t options; /* CTL_BIT() of the flags of its own */
     bool uses_time;
     const char *doc;
     ctl_verb *run;

@@ -16,9 +16,9 @@
 #define KEY_VERSION 'V'
 #define KEY_OPTIONS 0x100 /* the first of options.def; above every character */
 #define MANY CTL_ARGUMENTS_MAX
-#define OPT(UPPER) (1u << CTL_##UPPER)
+#define OPT(UPPER) CTL_BIT(CTL_##UPPER)
 
-static_assert(CTL_OPTION_COUNT < 32, "a verb's flags are bits of one word");
+static_assert(CTL_OPTION_COUNT < 64, "a verb's flags are bits of one word");
 
 const ctl_option_row ctl_options[CTL_OPTION_COUNT] = {
 #define COMMON(UPPER, name, argument, doc) [CTL_##UPPER] = { name, argument, doc, true },
@@ -44,7 +44,7 @@ static const ctl_verb_row *find_verb(const char *name)
 }
 
 /* Room for a heading, every verb or flag, and the end. */
-#define HELP_ROWS_MAX 64
+#define HELP_ROWS_MAX 96
 
 /* The flags that --help shows: those of one verb, or the common ones. */
 static size_t fill_options(const ctl_verb_row *verb, struct argp_option *rows, int group)
@@ -52,7 +52,7 @@ static size_t fill_options(const ctl_verb_row *verb, struct argp_option *rows, i
     size_t count = 0;
 
     for (uint32_t i = 0; i < CTL_OPTION_COUNT; i++) {
-        bool is_its_own = verb != NULL && (verb->options & 1u << i) != 0;
+        bool is_its_own = verb != NULL && (verb->options & CTL_BIT(i)) != 0;
 
         if (is_its_own || ctl_options[i].is_common) {
             rows[count++] = (struct argp_option){
@@ -82,11 +82,13 @@ static void print_help(const ctl_verb_row *verb)
         (void)snprintf(usage, sizeof usage, "%s %s", verb->name, verb->arguments);
         argp.doc = verb->doc;
     } else {
-        argp.doc = "Speak to triald, the daemon for programmes of public trials."
-                   "\vExit status: 0 done, 1 anything else, 2 no connection or answer, 3 invalid, "
-                   "4 conflict, 5 not found, 6 local file or space, 7 refused, 8 verification "
-                   "failed, 64 usage, 130 interrupted. 'trialctl VERB --help' says more; so does "
-                   "trialctl(1).";
+        argp.doc =
+            "Speak to triald, the daemon for programmes of public trials."
+            "\vExit status: 0 done, 1 anything else, 2 no connection or answer, 3 invalid, "
+            "4 conflict, 5 not found, 6 local file or space, 7 refused, 8 verification "
+            "failed, 64 usage, 130 interrupted; of check those of a Nagios plugin. 'trialctl "
+            "VERB --help' says more; so does "
+            "trialctl(1).";
         for (uint32_t i = 0; i < ctl_verb_count; i++) {
             (void)snprintf(
                 names[i], sizeof names[i], "%s %s", ctl_verbs[i].name, ctl_verbs[i].arguments);
@@ -169,7 +171,7 @@ static int check_command_line(ctl_command *ctl, const ctl_verb_row *verb)
     uint64_t timeout_ms = 0;
 
     for (uint32_t i = 0; i < CTL_OPTION_COUNT; i++) {
-        bool is_taken = ctl_options[i].is_common || (verb->options & 1u << i) != 0;
+        bool is_taken = ctl_options[i].is_common || (verb->options & CTL_BIT(i)) != 0;
 
         if (ctl_has(ctl, (ctl_option)i) && !is_taken) {
             return ctl_usage(ctl, "%s takes no --%s", verb->name, ctl_options[i].name);

@@ -40,7 +40,7 @@ void manual_verbs(void)
     for (uint32_t i = 0; i < ctl_verb_count; i++) {
         (void)printf("*%s* ", ctl_verbs[i].name);
         for (uint32_t k = 0; k < CTL_OPTION_COUNT; k++) {
-            if ((ctl_verbs[i].options & 1u << k) != 0 && k != CTL_SCDOC) {
+            if ((ctl_verbs[i].options & CTL_BIT(k)) != 0 && k != CTL_SCDOC) {
                 (void)printf("\\[");
                 print_option(&ctl_options[k]);
                 (void)printf("\\] ");
