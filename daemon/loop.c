@@ -3,6 +3,7 @@
 #include "loop.h"
 
 #include "host.h"
+#include "probes.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -39,6 +40,7 @@ static void send_replies(loop *l)
                     r->is_delimited,
                     (trial_bytes){ out.data + r->begin, r->size });
     }
+    probe_answered(l->reply_count, out.size);
     l->reply_count = 0;
     pack_writer_reset(&l->out);
 }
@@ -85,7 +87,7 @@ static trial_code finish_turn(loop *l)
         return fail(l, TRIAL_STORAGE, &err);
     }
     if (store_counted(l->store)->flushes > flushes) {
-        metrics_end_flush(&l->metrics);
+        probe_flushed(store_flushed(l->store), metrics_end_flush(&l->metrics));
     }
     requests_answer_questions(l);
     send_replies(l);
@@ -98,6 +100,7 @@ static trial_code finish_turn(loop *l)
         }
         subscribers_add(l->subscribers, added, count);
         (void)metrics_end_stage(&l->metrics, TRIAL_STAGE_publish);
+        probe_published(count);
     }
     metrics_end_turn(&l->metrics);
     engine_turn_done(l->engine);
@@ -117,6 +120,9 @@ static trial_code run_turn(loop *l)
     engine_turn_begin(l->engine, (int64_t)host_now_ns());
     while (code == TRIAL_OK && count < l->config->turn_requests && bytes < l->config->turn_bytes &&
            net_receive(l->net, &message)) {
+        if (count == 0) {
+            probe_turn_start(l->metrics.turns);
+        }
         bytes += message.payload.size;
         count++;
         code = requests_take(l, &message);

@@ -10,6 +10,11 @@
     1024u /* a monitor keeps each for long; `subscriptions` has all                                \
            */
 
+const char *metrics_method(trial_method method)
+{
+    return method == TRIAL_METHOD_COUNT ? "unknown" : trial_method_row_of(method)->name;
+}
+
 void metrics_begin(metrics *m)
 {
     m->turn_ns = host_monotonic_ns();
@@ -49,7 +54,7 @@ void metrics_end_gather(metrics *m)
     m->turns++;
 }
 
-void metrics_end_flush(metrics *m)
+uint64_t metrics_end_flush(metrics *m)
 {
     uint64_t took_ns = metrics_end_stage(m, TRIAL_STAGE_flush);
 
@@ -61,6 +66,7 @@ void metrics_end_flush(metrics *m)
         m->minute_ns = m->stage_ns;
     }
     m->slowest_ns[0] = took_ns > m->slowest_ns[0] ? took_ns : m->slowest_ns[0];
+    return took_ns;
 }
 
 void metrics_end_turn(metrics *m)
@@ -212,11 +218,7 @@ static trial_value *make_requests(struct asked *a)
             }
         }
         if (codes->as.map.count > 0) {
-            trial_value_set(&a->arena,
-                            methods,
-                            method == TRIAL_METHOD_COUNT ? "unknown"
-                                                         : trial_method_row_of(method)->name,
-                            codes);
+            trial_value_set(&a->arena, methods, metrics_method(method), codes);
         }
     }
     return methods;

@@ -38,6 +38,9 @@ typedef struct metrics {
 
 struct loop;
 
+/** The name that a method is counted under; TRIAL_METHOD_COUNT: what is none of ours. */
+const char *metrics_method(trial_method method);
+
 /** A turn begins, as far as its first message. */
 void metrics_begin(metrics *m);
 
@@ -52,8 +55,8 @@ void metrics_end_decide(metrics *m, trial_method method);
 void metrics_end_gather(metrics *m);
 void metrics_end_turn(metrics *m);
 
-/** The turn is on disk. */
-void metrics_end_flush(metrics *m);
+/** The turn is on disk; returns how long that took. */
+uint64_t metrics_end_flush(metrics *m);
 
 /** A job was answered. */
 void metrics_end_job(metrics *m, const readers_job *job);

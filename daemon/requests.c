@@ -3,6 +3,7 @@
 #include "loop.h"
 
 #include "host.h"
+#include "probes.h"
 
 #include <stdlib.h>
 
@@ -308,6 +309,18 @@ static void take_notification(loop *l, const net_message *message, const proto_f
     /* Another notification is of a later protocol: it asks for no answer and gets none. */
 }
 
+static void end_decode(loop *l, const net_message *message)
+{
+    metrics_end_decode(&l->metrics);
+    probe_decoded(probe_text(metrics_method(l->method)), message->payload.size);
+}
+
+static void end_decide(loop *l)
+{
+    metrics_end_decide(&l->metrics, l->method);
+    probe_decided(probe_text(metrics_method(l->method)), store_head(l->store));
+}
+
 trial_code requests_take(loop *l, const net_message *message)
 {
     trial_error err = TRIAL_ERROR_NONE;
@@ -325,7 +338,9 @@ trial_code requests_take(loop *l, const net_message *message)
         code = trial_fail(&err, TRIAL_MALFORMED, "a message is one frame of MessagePack-RPC");
     }
     if (code == TRIAL_OK && frame.kind == PROTO_NOTIFICATION) {
+        end_decode(l, message);
         take_notification(l, message, &frame);
+        end_decide(l);
         return TRIAL_OK;
     }
     if (code == TRIAL_OK && frame.kind == PROTO_RESPONSE) {
@@ -335,16 +350,15 @@ trial_code requests_take(loop *l, const net_message *message)
     if (code == TRIAL_OK) {
         code = proto_request_read(&frame, &l->arena, &request, &err);
     }
-    metrics_end_decode(&l->metrics);
+    l->method = code == TRIAL_OK ? request.method : trial_method_named(frame.method);
+    end_decode(l, message);
     if (code != TRIAL_OK) {
-        l->method = trial_method_named(frame.method);
         answer_error(l, message, frame.msgid, &err);
         code = TRIAL_OK;
     } else {
-        l->method = request.method;
         code = handlers[request.method](l, message, &frame, &request);
     }
-    metrics_end_decide(&l->metrics, l->method);
+    end_decide(l);
     trial_arena_reset(&l->arena);
     return code;
 }

@@ -1,5 +1,6 @@
 /* describe.c - the rows as text for the documents: the manual's blocks are made here, not by hand.
  * Settings come as scdoc, the rest as Markdown tables. */
+#include "probes.h"
 #include "settings.h"
 #include "trial/event.h"
 #include "trial/metrics.h"
@@ -268,6 +269,50 @@ static const struct limit_row {
     LIMIT(TRIAL_HEARTBEAT_MS, "milliseconds of silence before a heartbeat"),
 };
 
+static void print_argument(uint32_t number, const char *name, const char *doc, FILE *out)
+{
+    (void)fprintf(out, "%s_arg%u_ ", number == 0 ? "" : ", ", number);
+    rows_print_plain(name, out);
+    (void)fprintf(out, ": ");
+    rows_print_plain(doc, out);
+}
+
+static void print_probe(const char *name, const char *when, FILE *out)
+{
+    (void)fprintf(out, "*");
+    rows_print_plain(name, out);
+    (void)fprintf(out, "*\n\t");
+    rows_print_plain(when, out);
+    (void)fprintf(out, " ");
+}
+
+static void describe_probes(FILE *out)
+{
+#define PROBE1(lower, when, name0, doc0)                                                           \
+    print_probe(#lower, when, out);                                                                \
+    print_argument(0, #name0, doc0, out);                                                          \
+    (void)fprintf(out, ".\n\n");
+#define PROBE2(lower, when, name0, doc0, name1, doc1)                                              \
+    print_probe(#lower, when, out);                                                                \
+    print_argument(0, #name0, doc0, out);                                                          \
+    print_argument(1, #name1, doc1, out);                                                          \
+    (void)fprintf(out, ".\n\n");
+#define PROBE3(lower, when, name0, doc0, name1, doc1, name2, doc2)                                 \
+    print_probe(#lower, when, out);                                                                \
+    print_argument(0, #name0, doc0, out);                                                          \
+    print_argument(1, #name1, doc1, out);                                                          \
+    print_argument(2, #name2, doc2, out);                                                          \
+    (void)fprintf(out, ".\n\n");
+#define PROBE4(lower, when, name0, doc0, name1, doc1, name2, doc2, name3, doc3)                    \
+    print_probe(#lower, when, out);                                                                \
+    print_argument(0, #name0, doc0, out);                                                          \
+    print_argument(1, #name1, doc1, out);                                                          \
+    print_argument(2, #name2, doc2, out);                                                          \
+    print_argument(3, #name3, doc3, out);                                                          \
+    (void)fprintf(out, ".\n\n");
+#include "probes.def"
+}
+
 static void describe_limits(FILE *out)
 {
     (void)fprintf(out, "| limit | value | what it bounds |\n|---|---|---|\n");
@@ -297,6 +342,7 @@ bool config_describe(const char *what, FILE *out)
         { "conditions", describe_conditions },
         { "metrics", describe_metrics },
         { "stages", describe_stages },
+        { "probes", describe_probes },
         { "trouble-conditions", describe_trouble_conditions },
         { "trouble-codes", describe_trouble_codes },
         { "trouble-rules", describe_trouble_rules },

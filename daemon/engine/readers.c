@@ -1,6 +1,8 @@
 /* readers.c - see readers.h. */
 #include "readers.h"
 
+#include "probes.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -128,9 +130,13 @@ static void do_long(readers *r, readers_job *job)
 
 static void do_job(readers *r, readers_job *job, chain *known)
 {
+    const char *method = trial_method_row_of(job->request.method)->name; /* of a request */
+
     switch (job->kind) {
     case READERS_REQUEST:
+        probe_query_begin(probe_text(method), job->request.msgid);
         job->code = answer_request(r, job, known);
+        probe_query_end(probe_text(method), job->request.msgid, job->answer.size, job->code);
         break;
     case READERS_PAGE:
         job->range.bytes = r->settings.request_bytes / 2;

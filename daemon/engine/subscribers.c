@@ -1,6 +1,7 @@
 /* subscribers.c - see subscribers.h. */
 #include "subscribers.h"
 
+#include "probes.h"
 #include "ring.h"
 
 #include <stdlib.h>
@@ -497,6 +498,7 @@ void subscribers_take_page(subscribers *s, const readers_job *job, uint64_t now_
     if (count > 0 && !send_events(s, sub, events, count, page->head, now_ms)) {
         return;
     }
+    probe_page_sent(sub->id, count, next);
     sub->position = next;
 }
 

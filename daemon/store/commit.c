@@ -2,6 +2,7 @@
  * pages of the tables: one that kept an LMDB transaction open did half as much. A frozen overlay is
  * handed over and, until the result is taken note of, changed by nobody; it goes to LMDB in one
  * synced transaction or not at all. */
+#include "probes.h"
 #include "store_internal.h"
 
 #include <errno.h>
@@ -189,6 +190,7 @@ static void *commit_loop(void *context)
             c->code = code;
             c->err = err;
             c->took_ns = space_now_ns() - begun_ns;
+            probe_committed(batch->first, overlay_last(batch), c->took_ns, code);
             c->state = COMMIT_FINISHED;
             (void)eventfd_write(c->event_fd, 1); /* a counter of 64 bits does not overflow */
             (void)pthread_cond_broadcast(&c->changed);

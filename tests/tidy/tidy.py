@@ -23,6 +23,7 @@ LIBRARIES = [
     (r"msgpack(\.h|/.*)", ("proto/",)),
     (r"systemd/.*", ("daemon/host/",)),
     (r"ini\.h", ("daemon/config/",)),
+    (r"sys/sdt\.h", ("daemon/probes/",)),
     (r"microhttpd\.h", ("client/board/http",)),
     (r"jansson\.h", ("client/json/",)),
     (r"curses\.h", ("client/",)),
