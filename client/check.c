@@ -28,7 +28,7 @@ static const struct condition_row {
     grade grade;
     const char *what;
 } conditions[] = {
-#define CONDITION(UPPER, name, grade, what, advice, over) { name, GRADE_##grade, what },
+#define CONDITION(UPPER, name, grade, what, advice, over, id) { name, GRADE_##grade, what },
 #include "trial/conditions.def"
 };
 #define CONDITION_COUNT (sizeof conditions / sizeof conditions[0])

@@ -20,34 +20,71 @@ static const struct condition_row {
     const char *what;
     const char *advice;
     const char *over;
+    const char *id;
 } rows[CONDITION_COUNT] = {
-#define CONDITION(UPPER, name, grade, what, advice, over)                                          \
-    [CONDITION_##UPPER] = { name, HOST_##grade, what, advice, over },
+#define CONDITION(UPPER, name, grade, what, advice, over, id)                                      \
+    [CONDITION_##UPPER] = { name, HOST_##grade, what, advice, over, id },
 #include "trial/conditions.def"
 };
 
-void conditions_set(loop *l, condition_id id, bool is_on, const char *format, ...)
+/* Begin it, or go on with it, in the words of `args`. */
+static void
+begin(loop *l, condition_id id, const host_about *about, const char *format, va_list args)
 {
     const struct condition_row *row = &rows[id];
     condition *c = &l->conditions[id];
     bool was_on = c->is_on;
-    va_list args;
 
-    c->is_on = is_on;
-    if (!is_on) {
-        if (was_on && row->over[0] != '\0') {
-            host_log(HOST_NOTICE, "%s", row->over);
-        }
-        return;
-    }
-    va_start(args, format);
+    c->is_on = true;
     (void)vsnprintf(c->detail, sizeof c->detail, format, args); /* a cut one still says most */
-    va_end(args);
     if (!was_on) {
         c->since_ms = host_monotonic_ms();
         if (id != CONDITION_DROPPING_LINES) { /* which the log says itself, when it can */
-            host_log(row->level, "%s (%s); %s", row->what, c->detail, row->advice);
+            host_log_about(row->level, about, "%s (%s); %s", row->what, c->detail, row->advice);
         }
+    }
+}
+
+void conditions_set(loop *l, condition_id id, bool is_on, const char *format, ...)
+{
+    const host_about about = { .message_id = rows[id].id };
+    va_list args;
+
+    if (is_on) {
+        va_start(args, format);
+        begin(l, id, &about, format, args);
+        va_end(args);
+        return;
+    }
+    if (l->conditions[id].is_on && rows[id].over[0] != '\0') {
+        host_log_about(HOST_NOTICE, &about, "%s", rows[id].over);
+    }
+    l->conditions[id].is_on = false;
+}
+
+static void begin_about(loop *l, condition_id id, const host_about *about, const char *format, ...)
+    TRIAL_PRINTF(4, 5);
+
+static void begin_about(loop *l, condition_id id, const host_about *about, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    begin(l, id, about, format, args);
+    va_end(args);
+}
+
+void conditions_set_damaged(loop *l, const trial_error *err, trial_text subject)
+{
+    host_about about = host_about_error(err);
+
+    about.message_id = rows[CONDITION_DAMAGED].id;
+    about.subject = subject;
+    if (about.position > 0) {
+        begin_about(
+            l, CONDITION_DAMAGED, &about, "position %" PRIu64 ": %s", about.position, err->text);
+    } else {
+        begin_about(l, CONDITION_DAMAGED, &about, "%s", err->text);
     }
 }
 

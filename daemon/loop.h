@@ -33,7 +33,7 @@ typedef struct question {
 
 /** What the daemon can be going through: the rows of conditions.def. */
 typedef enum condition_id {
-#define CONDITION(UPPER, name, grade, what, advice, over) CONDITION_##UPPER,
+#define CONDITION(UPPER, name, grade, what, advice, over, id) CONDITION_##UPPER,
 #include "trial/conditions.def"
     CONDITION_COUNT
 } condition_id;
@@ -181,6 +181,11 @@ void rebuilding_put_views(pack_writer *writer, views_view only, uint64_t positio
  * `format` makes its detail. (conditions.c) */
 void conditions_set(loop *l, condition_id id, bool is_on, const char *format, ...)
     TRIAL_PRINTF(4, 5);
+
+/** Say that damage was found, and where: in what was asked of that subject, if of one.
+ * (conditions.c)
+ */
+void conditions_set_damaged(loop *l, const trial_error *err, trial_text subject);
 
 /** Say whether LMDB lacks room for a commit, and why (loop.is_refusing too). (conditions.c) */
 void conditions_set_behind(loop *l, bool is_behind, const char *why);

@@ -62,7 +62,9 @@ int tasks_exit_status(const trial_error *err)
 
 static int leave(int status, const trial_error *err)
 {
-    host_log(HOST_ERROR, "%s", err->text);
+    const host_about about = host_about_error(err);
+
+    host_log_about(HOST_ERROR, &about, "%s", err->text);
     if (status != config_exit_status(TRIAL_MALFORMED)) {
         host_log(HOST_NOTICE, "trial-trouble(7) says what to do");
     }
@@ -124,8 +126,12 @@ static int open_store(loop *l, trial_error *err)
         return leave(err->system_errno == 0 ? EXIT_STORE_REFUSED : tasks_exit_status(err), err);
     }
     if (recovered > 0) {
-        host_log(
-            HOST_NOTICE, "took in %llu events from the journal", (unsigned long long)recovered);
+        const host_about about = { .position = store_head(l->store) };
+
+        host_log_about(HOST_NOTICE,
+                       &about,
+                       "took in %llu events from the journal",
+                       (unsigned long long)recovered);
     }
     return EXIT_SUCCESS;
 }

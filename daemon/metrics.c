@@ -228,7 +228,7 @@ static trial_value *make_condition(struct asked *a)
 {
     trial_value *map = trial_value_map(&a->arena);
 
-#define CONDITION(UPPER, name, grade, what, advice, over)                                          \
+#define CONDITION(UPPER, name, grade, what, advice, over, id)                                      \
     set(a, map, name, a->l->conditions[CONDITION_##UPPER].is_on ? 1 : 0);
 #include "trial/conditions.def"
     return map;

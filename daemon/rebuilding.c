@@ -72,13 +72,19 @@ static void answer(loop *l, readers_job *job)
 {
     trial_text view = job->request.as.rebuild.view;
     pack_writer *out = &job->answer;
+    host_about about = host_about_error(&job->err);
 
     if (job->code == TRIAL_OK) {
-        host_log(HOST_NOTICE,
-                 "the views are rebuilt and in use from position %llu",
-                 (unsigned long long)job->swapped);
+        about.position = job->swapped;
+        host_log_about(HOST_NOTICE,
+                       &about,
+                       "the views are rebuilt and in use from position %llu",
+                       (unsigned long long)job->swapped);
     } else if (job->code != TRIAL_BUSY) {
-        host_log(HOST_ERROR, "a rebuild was given up, the old rows are in use: %s", job->err.text);
+        host_log_about(HOST_ERROR,
+                       &about,
+                       "a rebuild was given up, the old rows are in use: %s",
+                       job->err.text);
     }
     if (job->peer_size == 0) {
         return;

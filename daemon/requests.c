@@ -501,14 +501,12 @@ void requests_answer_questions(loop *l)
 static void note_damage(loop *l, const readers_job *job)
 {
     const trial_error *err = &job->err;
+    bool is_read = job->kind != READERS_PAGE && job->request.method == TRIAL_METHOD_READ;
 
     if (job->kind == READERS_LONG && job->code == TRIAL_OK) {
         conditions_set(l, CONDITION_DAMAGED, false, "%s", "");
-    } else if (job->code == TRIAL_STORAGE && err->system_errno == 0 && err->position > 0) {
-        conditions_set(
-            l, CONDITION_DAMAGED, true, "position %lld: %s", (long long)err->position, err->text);
     } else if (job->code == TRIAL_STORAGE && err->system_errno == 0) {
-        conditions_set(l, CONDITION_DAMAGED, true, "%s", err->text);
+        conditions_set_damaged(l, err, is_read ? job->request.as.read.subject : (trial_text){ 0 });
     }
 }
 

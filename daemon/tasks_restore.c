@@ -385,7 +385,9 @@ int tasks_restore(const struct config *config)
         code = move_in(r);
     }
     if (code != TRIAL_OK) {
-        host_log(HOST_ERROR, "restoring '%s': %s", config->from, r->err.text);
+        const host_about about = host_about_error(&r->err);
+
+        host_log_about(HOST_ERROR, &about, "restoring '%s': %s", config->from, r->err.text);
         host_log(HOST_NOTICE, "trial-trouble(7) says what to do");
     } else {
         host_log(HOST_NOTICE,

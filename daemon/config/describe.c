@@ -166,8 +166,21 @@ static void describe_rules(FILE *out)
 static void describe_conditions(FILE *out)
 {
     (void)fprintf(out, "| condition | what is so | what to do |\n|---|---|---|\n");
-#define CONDITION(UPPER, name, grade, what, advice, over)                                          \
+#define CONDITION(UPPER, name, grade, what, advice, over, id)                                      \
     (void)fprintf(out, "| `%s` | %s | %s |\n", name, what, advice);
+#include "trial/conditions.def"
+}
+
+/* The message catalogue of the journal (journalctl --catalog). */
+static void describe_catalog(FILE *out)
+{
+    static const char entry[] =
+        "-- %s\nSubject: %s\nDefined-By: triald\nSupport: man:trial-trouble(7)\n"
+        "Documentation: man:trial-trouble(7)\n\nWhat to do: %s.\n";
+
+#define CONDITION(UPPER, name, grade, what, advice, over, id)                                      \
+    (void)fprintf(out, entry, id, what, advice);                                                   \
+    (void)fprintf(out, over[0] == '\0' ? "%s\n" : "When it is over the log says: %s.\n\n", over);
 #include "trial/conditions.def"
 }
 
@@ -209,7 +222,7 @@ static void print_trouble(const char *seen, const char *says, FILE *out)
 
 static void describe_trouble_conditions(FILE *out)
 {
-#define CONDITION(UPPER, name, grade, what, advice, over) print_trouble(what, advice, out);
+#define CONDITION(UPPER, name, grade, what, advice, over, id) print_trouble(what, advice, out);
 #include "trial/conditions.def"
 }
 
@@ -340,6 +353,7 @@ bool config_describe(const char *what, FILE *out)
         { "views", describe_views },
         { "limits", describe_limits },
         { "conditions", describe_conditions },
+        { "catalog", describe_catalog },
         { "metrics", describe_metrics },
         { "stages", describe_stages },
         { "probes", describe_probes },

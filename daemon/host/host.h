@@ -122,14 +122,28 @@ typedef enum host_level {
     1024 /* one line, its end included; a journal field may be far longer                          \
           */
 
+/** What a line is about: fields of its own in the journal, and nothing elsewhere. */
+typedef struct host_about {
+    const char *message_id; /* MESSAGE_ID=, 32 hexadecimal digits of the catalogue; NULL: none */
+    uint64_t position;      /* TRIALD_POSITION=; 0: none */
+    trial_text subject;     /* TRIALD_SUBJECT=; absent: none */
+    const char *rule;       /* TRIALD_RULE=, its name; NULL: none */
+} host_about;
+
+/** What a line about an error is about: where in the log, and by which rule. */
+host_about host_about_error(const trial_error *err);
+
 /**
- * Write one line to stderr: `<N>text` where the journal reads it, `triald: text` elsewhere.
+ * Write one line: to the journal with its fields where stderr is the journal's, else to stderr as
+ * `triald: text`. Where the journal's socket cannot be reached, `<N>text` goes to stderr.
  *
- * Never waits: where stderr takes nothing the line is dropped and counted, and the next line that
+ * Never waits: where nothing is taken the line is dropped and counted, and the next line that
  * gets through is followed by how many were lost. Safe from any thread. Control characters become
  * spaces and a line over HOST_LOG_LINE_BYTES is cut.
  */
 void host_log(host_level level, const char *format, ...) TRIAL_PRINTF(2, 3);
+void host_log_about(host_level level, const host_about *about, const char *format, ...)
+    TRIAL_PRINTF(3, 4);
 
 /** Lines dropped so far. */
 uint64_t host_log_dropped(void);

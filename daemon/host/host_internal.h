@@ -8,4 +8,16 @@
 size_t host_line(char line[HOST_LOG_LINE_BYTES], host_level level, const char *format, ...)
     TRIAL_PRINTF(3, 4);
 
+/** Text from elsewhere must not start a line of its own: control characters become spaces. */
+void host_tame(char *text, size_t size);
+
+typedef enum host_sent {
+    HOST_SENT,
+    HOST_FULL,   /* it would have to wait: the line is dropped */
+    HOST_ABSENT, /* nobody is there to take it */
+} host_sent;
+
+/** Send a line and what it is about to the journal, without waiting. (journal.c) */
+host_sent journal_send(host_level level, const host_about *about, const char *line);
+
 #endif

@@ -57,7 +57,15 @@ static size_t start_line(char *line, host_level level)
     return (size_t)size;
 }
 
-/* Text from elsewhere must not start a line of its own. */
+void host_tame(char *text, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        if ((unsigned char)text[i] < ' ' || text[i] == 0x7f) {
+            text[i] = ' ';
+        }
+    }
+}
+
 static size_t end_line(char *line, size_t start, int text_size)
 {
     size_t size = start + (text_size < 0 ? 0 : (size_t)text_size);
@@ -65,33 +73,9 @@ static size_t end_line(char *line, size_t start, int text_size)
     if (size > HOST_LOG_LINE_BYTES - 2) {
         size = HOST_LOG_LINE_BYTES - 2;
     }
-    for (size_t i = start; i < size; i++) {
-        if ((unsigned char)line[i] < ' ' || line[i] == 0x7f) {
-            line[i] = ' ';
-        }
-    }
+    host_tame(line + start, size - start);
     line[size] = '\n';
     return size + 1;
-}
-
-static void say_dropped(void)
-{
-    char line[HOST_LOG_LINE_BYTES];
-    uint_fast64_t count = atomic_exchange(&dropped_unsaid, 0);
-    size_t start;
-    int size;
-
-    if (count == 0) {
-        return;
-    }
-    start = start_line(line, HOST_WARNING);
-    size = snprintf(line + start,
-                    sizeof line - start,
-                    "%llu log lines were dropped before this",
-                    (unsigned long long)count);
-    if (!has_written(line, end_line(line, start, size))) {
-        atomic_fetch_add(&dropped_unsaid, count);
-    }
 }
 
 size_t host_line(char line[HOST_LOG_LINE_BYTES], host_level level, const char *format, ...)
@@ -106,22 +90,69 @@ size_t host_line(char line[HOST_LOG_LINE_BYTES], host_level level, const char *f
     return end_line(line, start, size);
 }
 
-void host_log(host_level level, const char *format, ...)
+host_about host_about_error(const trial_error *err)
+{
+    return (host_about){ .position = err->position > 0 ? (uint64_t)err->position : 0,
+                         .rule = err->rule == TRIAL_RULE_NONE ? NULL : trial_rule_name(err->rule) };
+}
+
+/* One attempt; false: nothing took it. */
+static bool has_told(host_level level, const host_about *about, const char *text)
 {
     char line[HOST_LOG_LINE_BYTES];
-    size_t start = start_line(line, level);
-    va_list args;
-    int size;
+    host_sent sent = is_journal() ? journal_send(level, about, text) : HOST_ABSENT;
 
-    va_start(args, format);
-    size = vsnprintf(line + start, sizeof line - start, format, args);
-    va_end(args);
-    if (has_written(line, end_line(line, start, size))) {
+    return sent == HOST_SENT ||
+           (sent == HOST_ABSENT && has_written(line, host_line(line, level, "%s", text)));
+}
+
+static void say_dropped(void)
+{
+    static const host_about nothing = { 0 };
+    char text[HOST_LOG_LINE_BYTES];
+    uint_fast64_t count = atomic_exchange(&dropped_unsaid, 0);
+
+    if (count == 0) {
+        return;
+    }
+    (void)snprintf(
+        text, sizeof text, "%llu log lines were dropped before this", (unsigned long long)count);
+    if (!has_told(HOST_WARNING, &nothing, text)) {
+        atomic_fetch_add(&dropped_unsaid, count);
+    }
+}
+
+static void tell(host_level level, const host_about *about, const char *text)
+{
+    if (has_told(level, about, text)) {
         say_dropped();
     } else {
         atomic_fetch_add(&dropped_total, 1);
         atomic_fetch_add(&dropped_unsaid, 1);
     }
+}
+
+void host_log(host_level level, const char *format, ...)
+{
+    static const host_about nothing = { 0 };
+    char text[HOST_LOG_LINE_BYTES];
+    va_list args;
+
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof text, format, args); /* a cut line still says most */
+    va_end(args);
+    tell(level, &nothing, text);
+}
+
+void host_log_about(host_level level, const host_about *about, const char *format, ...)
+{
+    char text[HOST_LOG_LINE_BYTES];
+    va_list args;
+
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof text, format, args); /* a cut line still says most */
+    va_end(args);
+    tell(level, about, text);
 }
 
 uint64_t host_log_dropped(void)

@@ -11,7 +11,7 @@ import sys
 
 CALLS = ("trial_fail trial_fail_errno trial_fail_while store_fail store_refuse net_fail misfit "
          "lib_fail_zmq fail_at fail_building no_record bad_at damaged check_note note check_get "
-         "host_log ctl_say ctl_usage trial_panic").split()
+         "host_log host_log_about ctl_say ctl_usage trial_panic").split()
 CALL = re.compile(r"\b(" + "|".join(CALLS) + r")\(")
 LITERAL = re.compile(r'"((?:[^"\\]|\\.)*)"')
 BEHIND = {"store_refuse": " '%s': %s", "trial_fail_errno": ": %s", "store_fail": ": %s",

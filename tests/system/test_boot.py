@@ -7,6 +7,7 @@ what happened. The packages of BUILD/packages are installed where there are any,
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -32,6 +33,12 @@ Environment=TRIALD_RESERVE_BYTES=16M
 WatchdogSec=2
 TimeoutAbortSec=1
 """
+
+
+def catalog_rows():
+    """(id, what is so) of every message of the journal's catalogue."""
+    text = (BUILD / "triald.catalog").read_text(encoding="utf-8")
+    return re.findall(r"^-- (\w+)\nSubject: (.*)$", text, re.M)
 
 
 class Writer(threading.Thread):
@@ -196,6 +203,12 @@ class Boot:
         for count in (1, 2):
             m.run("systemctl", "kill", "--signal=KILL", "--kill-whom=main", "triald")
             self.up(count)
+        entries = [json.loads(line) for line in
+                   m.run("journalctl", "-u", "triald", "-o", "json", "--no-pager").splitlines()]
+        told = {e["TRIALD_POSITION"]: e for e in entries if "TRIALD_POSITION" in e}
+        self.expect("the journal has its lines with their fields", sorted(
+            {(e["SYSLOG_IDENTIFIER"], e["_TRANSPORT"], e["PRIORITY"]) for e in told.values()}),
+                    [("triald", "journal", "5")])
         self.expect("the journal says that it was killed",
                     m.journal("-u", "triald"), "Main process exited, code=killed, status=9/KILL")
         self.check("kill -9")
@@ -258,7 +271,35 @@ class Boot:
         self.expect("the journal says when it began", said, "the disk is nearly full: appends are")
         self.expect("and when it was over", said, "there is space again: appends are taken")
         self.expect("it is the same process still", self.service("MainPID"), before)
+        m.run("journalctl", "--update-catalog")
+        row = next(r for r in catalog_rows() if "nearly full" in r[1])
+        self.expect("both are found by the id of the condition",
+                    m.journal(f"MESSAGE_ID={row[0]}").count("appends are"), 2)
+        self.expect("and explained by the catalogue", m.run(
+            "journalctl", "--no-pager", "--catalog", f"MESSAGE_ID={row[0]}"), "What to do: make")
         self.check("a full disk")
+
+    def stall_the_journal(self):
+        m = self.machine
+        pid, journald = int(self.service("MainPID")), int(m.show("systemd-journald", "MainPID"))
+        m.run("sh", "-c", f"kill -s STOP {journald}")
+        told = self.writer.no_space
+
+        def is_dropping():
+            m.run("sh", "-c", f"i=0; while [ $i -lt 500 ]; do kill -s HUP {pid}; i=$((i + 1)); done")
+            return "dropping-lines" in [c["name"] for c in self.ask("status")["conditions"]]
+
+        try:
+            until("log lines are dropped", is_dropping)
+            self.writer.wait_for_more(100)
+        finally:
+            m.run("sh", "-c", f"kill -s CONT {journald}")
+        self.expect("a stalled journal holds nobody up", self.writer.no_space, told)
+        m.run("sh", "-c", f"kill -s HUP {pid}")
+        until("the journal says how many lines are missing",
+              lambda: "log lines were dropped before this" in m.journal("-u", "triald", "-n", "9999"))
+        self.expect("it is the same process still", int(self.service("MainPID")), pid)
+        self.check("a stalled journal")
 
     def back_up(self):
         m = self.machine
@@ -321,7 +362,8 @@ class Boot:
 
     def run(self):
         for step in (self.prepare, self.start_by_socket, self.restart, self.kill, self.hang,
-                     self.reload, self.upgrade, self.fill_the_disk, self.back_up, self.give_a_key,
+                     self.reload, self.upgrade, self.fill_the_disk,
+                     self.stall_the_journal, self.back_up, self.give_a_key,
                      self.gateway, self.stop):
             step()
 

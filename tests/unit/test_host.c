@@ -1,4 +1,4 @@
-/* test_host.c - what the machine is told and asked: notices, clocks, randomness, signals, log. */
+/* test_host.c - what the machine is told and asked: notices, clocks, randomness, signals. */
 #include "host.h"
 
 #include <setjmp.h>
@@ -7,7 +7,6 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -230,141 +229,6 @@ static void test_signals_wait_to_be_read(void **state)
     (void)close(fd);
 }
 
-/* Put the write end of a pipe or socket pair in the place of stderr; what stood there comes back by
- * restore_stderr(). */
-static int replace_stderr(int fd)
-{
-    int kept = dup(STDERR_FILENO);
-
-    assert_true(kept >= 0);
-    assert_true(dup2(fd, STDERR_FILENO) >= 0);
-    return kept;
-}
-
-static void restore_stderr(int kept)
-{
-    assert_true(dup2(kept, STDERR_FILENO) >= 0);
-    (void)close(kept);
-}
-
-static void read_text(int fd, char *ret_text)
-{
-    ssize_t size = read(fd, ret_text, TEXT_BYTES - 1);
-
-    assert_true(size >= 0);
-    ret_text[size] = '\0';
-}
-
-static void test_a_line_is_plain_where_no_journal_reads_it(void **state)
-{
-    char text[TEXT_BYTES];
-    int ends[2];
-    int kept;
-
-    (void)state;
-    assert_int_equal(pipe(ends), 0);
-    (void)setenv("JOURNAL_STREAM", "1:1", 1); /* somebody else's stream */
-    kept = replace_stderr(ends[1]);
-    host_log(HOST_WARNING, "a%cb %d", '\n', 7);
-    restore_stderr(kept);
-    read_text(ends[0], text);
-    (void)unsetenv("JOURNAL_STREAM");
-    assert_string_equal(text, "triald: a b 7\n");
-    (void)close(ends[0]);
-    (void)close(ends[1]);
-}
-
-static void test_a_line_carries_its_level_to_the_journal(void **state)
-{
-    char text[TEXT_BYTES];
-    char stream[64];
-    struct stat seen;
-    int ends[2];
-    int kept;
-
-    (void)state;
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
-    assert_int_equal(fstat(ends[1], &seen), 0);
-    (void)snprintf(
-        stream, sizeof stream, "%ju:%ju", (uintmax_t)seen.st_dev, (uintmax_t)seen.st_ino);
-    (void)setenv("JOURNAL_STREAM", stream, 1);
-    kept = replace_stderr(ends[1]);
-    host_log(HOST_ERROR, "the disk failed");
-    host_log(HOST_INFO, "%02000d", 1);
-    restore_stderr(kept);
-    (void)unsetenv("JOURNAL_STREAM");
-    read_text(ends[0], text);
-    assert_int_equal(strncmp(text, "<3>the disk failed\n<6>000", 25), 0);
-    assert_int_equal(strlen(text), strlen("<3>the disk failed\n") + HOST_LOG_LINE_BYTES - 1);
-    assert_int_equal(text[strlen(text) - 1], '\n');
-    (void)close(ends[0]);
-    (void)close(ends[1]);
-}
-
-/* Fill what nobody reads, then read it: the lines that could not be written are counted. */
-static void drop_and_tell(int read_end, int write_end)
-{
-    uint64_t before = host_log_dropped();
-    char text[TEXT_BYTES];
-    char said[64];
-    int kept = replace_stderr(write_end);
-
-    while (host_log_dropped() == before) {
-        host_log(HOST_INFO, "%0900d", 0);
-    }
-    host_log(HOST_INFO, "lost too");
-    assert_int_equal(fcntl(read_end, F_SETFL, O_NONBLOCK), 0);
-    while (read(read_end, text, sizeof text) > 0) {
-    }
-    host_log(HOST_INFO, "heard again");
-    restore_stderr(kept);
-    read_text(read_end, text);
-    (void)snprintf(said,
-                   sizeof said,
-                   "triald: heard again\ntriald: %ju log lines were dropped",
-                   (uintmax_t)(host_log_dropped() - before));
-    assert_int_equal(host_log_dropped() - before, 2);
-    assert_int_equal(strncmp(text, said, strlen(said)), 0);
-}
-
-static void test_a_stalled_pipe_costs_lines_and_not_time(void **state)
-{
-    int ends[2];
-
-    (void)state;
-    assert_int_equal(pipe(ends), 0);
-    drop_and_tell(ends[0], ends[1]);
-    (void)close(ends[0]);
-    (void)close(ends[1]);
-}
-
-static void test_a_stalled_socket_costs_lines_and_not_time(void **state)
-{
-    int ends[2];
-
-    (void)state;
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
-    drop_and_tell(ends[0], ends[1]);
-    (void)close(ends[0]);
-    (void)close(ends[1]);
-}
-
-static void test_a_gone_reader_costs_lines_and_not_the_daemon(void **state)
-{
-    uint64_t before = host_log_dropped();
-    int ends[2];
-    int kept;
-
-    (void)state;
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
-    (void)close(ends[0]);
-    kept = replace_stderr(ends[1]);
-    host_log(HOST_INFO, "to nobody");
-    restore_stderr(kept);
-    assert_int_equal(host_log_dropped() - before, 1);
-    (void)close(ends[1]);
-}
-
 static void test_as_many_files_as_the_process_may_have(void **state)
 {
     struct rlimit before;
@@ -450,11 +314,6 @@ int main(void)
         cmocka_unit_test(test_random_bytes_fill_all_they_were_asked_for),
         cmocka_unit_test(test_signals_wait_to_be_read),
         cmocka_unit_test(test_a_fault_that_is_explained_ends_with_a_sentence),
-        cmocka_unit_test(test_a_line_is_plain_where_no_journal_reads_it),
-        cmocka_unit_test(test_a_line_carries_its_level_to_the_journal),
-        cmocka_unit_test(test_a_stalled_pipe_costs_lines_and_not_time),
-        cmocka_unit_test(test_a_stalled_socket_costs_lines_and_not_time),
-        cmocka_unit_test(test_a_gone_reader_costs_lines_and_not_the_daemon),
     };
 
     return cmocka_run_group_tests_name("host", tests, NULL, NULL);
