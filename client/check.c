@@ -310,6 +310,12 @@ static trial_value *figures_of(struct check *check)
     return map;
 }
 
+/* No plugin writes exponents. */
+static void print_number(double number, const char *unit)
+{
+    (void)printf("%.*f%s", number == (double)(int64_t)number ? 0 : 6, number, unit);
+}
+
 /* The figures as plugins write them: NAME=VALUE;WARNING;CRITICAL;LEAST, a floor with a colon. */
 static void print_figures(const struct check *check)
 {
@@ -318,14 +324,13 @@ static void print_figures(const struct check *check)
         const figure *of = &check->figures[i];
         const char *colon = of->is_floor ? ":" : "";
 
-        (void)printf(" %s=%.10g%s;%.10g%s;%.10g%s;0",
-                     of->name,
-                     of->value,
-                     of->unit,
-                     of->warning,
-                     colon,
-                     of->critical,
-                     colon);
+        (void)printf(" %s=", of->name);
+        print_number(of->value, of->unit);
+        (void)putchar(';');
+        print_number(of->warning, colon);
+        (void)putchar(';');
+        print_number(of->critical, colon);
+        (void)printf(";0");
     }
     (void)printf(" conditions=%u;;;0", check->conditions->as.list.count);
 }

@@ -2,15 +2,11 @@
 #include "watch.h"
 
 #include "reading.h"
+#include "screen.h"
 #include "trial/subscriber.h"
 #include "views.h"
 
-#include <errno.h>
-#include <signal.h>
-#include <sys/epoll.h>
-#include <sys/signalfd.h>
 #include <time.h>
-#include <unistd.h>
 
 #define REFRESH_MS 500   /* the views are asked again so often at most, while events come */
 #define LOOK_MS 1000     /* and the clock is looked at so often: days end */
@@ -24,10 +20,9 @@ struct watching {
     trial_subscriber *subscriber;
     trial_arena other; /* ctl->arena and this one take turns: each refresh is made in a fresh one */
     int64_t asked_ms;  /* when the views were asked */
-    int signals;       /* a signalfd */
-    int wakes;         /* an epoll of keys and signals */
-    uint32_t page;     /* events that there is room for */
-    bool is_behind;    /* events came since the views were asked */
+    screen_wakes wakes;
+    uint32_t page;  /* events that there is room for */
+    bool is_behind; /* events came since the views were asked */
     bool is_over;
     int status;
 };
@@ -65,7 +60,7 @@ static trial_code read_past(struct watching *w, trial_error *err)
 static trial_code begin(struct watching *w, trial_error *err)
 {
     trial_client_settings settings = ctl_settings(w->ctl);
-    trial_subscriber_settings wanted = { .stop_fd = w->wakes };
+    trial_subscriber_settings wanted = { .stop_fd = w->wakes.fd };
     trial_value *result = NULL;
     trial_code code = ctl_call(w->ctl, "status", NULL, &result, err);
 
@@ -197,91 +192,49 @@ static void obey(struct watching *w, watch_key key)
     }
 }
 
-/* Keys, and the signals that end us or tell of another size of the window, as one descriptor: the
- * terminal is given back before we go. */
-static trial_code open_wakes(struct watching *w, sigset_t *ret_before, trial_error *err)
-{
-    struct epoll_event wake = { .events = EPOLLIN };
-    sigset_t set;
-
-    (void)sigemptyset(&set); /* these fail only for what is no signal */
-    (void)sigaddset(&set, SIGINT);
-    (void)sigaddset(&set, SIGTERM);
-    (void)sigaddset(&set, SIGHUP);
-    (void)sigaddset(&set, SIGWINCH);
-    (void)sigprocmask(SIG_BLOCK, &set, ret_before);
-    w->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    w->wakes = epoll_create1(EPOLL_CLOEXEC);
-    if (w->signals < 0 || w->wakes < 0 ||
-        epoll_ctl(w->wakes, EPOLL_CTL_ADD, w->signals, &wake) != 0 ||
-        (isatty(STDIN_FILENO) == 1 &&
-         epoll_ctl(w->wakes, EPOLL_CTL_ADD, STDIN_FILENO, &wake) != 0)) {
-        return trial_fail_errno(err, errno, "watching keys and signals");
-    }
-    return TRIAL_OK;
-}
-
-static void take_signals(struct watching *w)
-{
-    struct signalfd_siginfo what;
-
-    while (read(w->signals, &what, sizeof what) == (ssize_t)sizeof what) {
-        if (what.ssi_signo == SIGWINCH) {
-            watch_screen_fit();
-        } else {
-            w->is_over = true;
-            w->status = what.ssi_signo == SIGINT ? CTL_EXIT_INTERRUPTED : 128 + (int)what.ssi_signo;
-        }
-    }
-}
-
 static void take_keys(struct watching *w)
 {
-    struct epoll_event wake;
-
     for (watch_key key = watch_screen_key(); key != WATCH_KEY_NONE; key = watch_screen_key()) {
         obey(w, key);
     }
-    if (epoll_wait(w->wakes, &wake, 1, 0) == 1 && (wake.events & (EPOLLHUP | EPOLLERR)) != 0) {
-        w->is_over = true; /* the terminal is gone */
-    }
+    w->is_over = w->is_over || screen_wakes_is_gone(&w->wakes);
 }
 
 /* Show, wait, and take what came, until a key or a signal ends it. */
 static trial_code show(struct watching *w, trial_error *err)
 {
     trial_code code = TRIAL_OK;
+    int status;
 
     for (uint32_t wait_ms = 0; code == TRIAL_OK && !w->is_over;
          wait_ms = w->is_behind ? REFRESH_MS : LOOK_MS) {
         look_at_clock(w);
         code = listen(w, wait_ms, err);
-        take_signals(w);
+        status = screen_wakes_take(&w->wakes, true);
+        if (status >= 0) {
+            w->is_over = true;
+            w->status = status;
+        }
         take_keys(w);
         w->page = watch_screen_draw(&w->model);
     }
     return code;
 }
 
-static void end(struct watching *w, const sigset_t *before)
+static void end(struct watching *w)
 {
     trial_subscriber_close(w->subscriber);
-    if (w->signals >= 0) {
-        (void)close(w->signals); /* nothing was written to either */
-    }
-    if (w->wakes >= 0) {
-        (void)close(w->wakes);
-    }
-    (void)sigprocmask(SIG_SETMASK, before, NULL);
+    screen_wakes_close(&w->wakes);
     watch_model_done(&w->model);
     trial_arena_done(&w->other);
 }
 
 int watch_run(ctl_command *ctl)
 {
-    struct watching w = { .ctl = ctl, .signals = -1, .wakes = -1, .status = CTL_EXIT_DONE };
+    struct watching w = { .ctl = ctl,
+                          .wakes = { .signals = -1, .fd = -1 },
+                          .status = CTL_EXIT_DONE };
     trial_error err = TRIAL_ERROR_NONE;
-    sigset_t before;
     trial_code code;
 
     ctl->timeout_ms = ctl->timeout_ms == 0 ? TIMEOUT_MS : ctl->timeout_ms;
@@ -289,20 +242,20 @@ int watch_run(ctl_command *ctl)
         (void)snprintf(
             w.model.programme, sizeof w.model.programme, "%s", ctl->values[CTL_PROGRAMME]);
     }
-    code = open_wakes(&w, &before, &err);
+    code = screen_wakes_open(&w.wakes, true, &err);
     if (code == TRIAL_OK) {
         code = begin(&w, &err);
     }
     if (code == TRIAL_OK) {
-        code = watch_screen_open(&err);
+        code = screen_open(ctl->verb, &err);
         if (code == TRIAL_OK) {
             code = show(&w, &err);
-            watch_screen_close();
+            screen_close();
         }
     }
     if (code != TRIAL_OK) {
         w.status = ctl_fail(ctl, &err);
     }
-    end(&w, &before);
+    end(&w);
     return w.status;
 }

@@ -63,14 +63,6 @@ typedef enum watch_key {
     WATCH_KEY_NEWEST,
 } watch_key;
 
-/** Take the terminal over, and give it back as it was. Fails with UNSUPPORTED where it is one that
- * cannot be drawn on. */
-TRIAL_MUST_USE trial_code watch_screen_open(trial_error *err);
-void watch_screen_close(void);
-
-/** The window has another size. */
-void watch_screen_fit(void);
-
 /** The next key that was pressed, without waiting. */
 watch_key watch_screen_key(void);
 

@@ -1,27 +1,17 @@
 /* watch_screen.c - the screen of `trialctl watch`: curses knows what the terminal can and sends it
  * only what changed. */
-#include "render.h"
+#include "screen_draw.h"
 #include "trial/event.h"
 #include "watch.h"
 
-#include <curses.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 #include <wchar.h>
 
-#define COLUMNS_MIN 40 /* below this nothing is worth drawing */
-#define ROWS_MIN 10
 #define COLUMNS_SPLIT 76  /* from here on two panels stand side by side */
 #define FUNNEL_COLUMNS 38 /* of the left one, at least */
 #define NAME_COLUMNS 11   /* of a step of the funnel */
 #define NUMBER_COLUMNS 7
 #define EVENT_ROWS_MIN 4 /* a heading and three events are left, whatever else there is */
-#define ESCAPE_MS 25     /* so long a lone Escape waits for the rest of a key */
-#define KEY_ESCAPE 27
-
-enum { PAIR_TITLE = 1, PAIR_BAR, PAIR_LOSS, PAIR_LATE, PAIR_SOON };
 
 /* A part of the screen: where the next line goes, and where it ends. */
 struct panel {
@@ -31,74 +21,19 @@ struct panel {
     int columns;
 };
 
-static attr_t style_of(int pair, attr_t plain)
-{
-    return COLOR_PAIRS > 0 ? (attr_t)COLOR_PAIR(pair) : plain; /* none before start_color() */
-}
-
-/* So much of a text as fits the columns; what was cut ends with a sign that says so. Returns the
- * columns it took. */
-static int put_text(int row, int column, int columns, attr_t style, const char *text)
-{
-    wchar_t wide[WATCH_TEXT_BYTES];
-    wchar_t shown[WATCH_TEXT_BYTES];
-    size_t count = mbstowcs(wide, text, WATCH_TEXT_BYTES - 1);
-    size_t fits = 0;
-    int used = 0;
-
-    count = count == (size_t)-1 ? 0 : count;
-    for (size_t i = 0; i < count; i++) {
-        int width = wcwidth(wide[i]);
-
-        shown[i] = width < 0 ? L'\ufffd' : wide[i]; /* it may steer the terminal */
-        width = width < 0 ? 1 : width;
-        if (used + width > columns) {
-            while (fits > 0 && used >= columns) {
-                used -= wcwidth(shown[--fits]);
-            }
-            shown[fits++] = L'…';
-            used++;
-            break;
-        }
-        used += width;
-        fits++;
-    }
-    if (columns > 0) {
-        (void)attrset((int)style);
-        (void)mvaddnwstr(
-            row, column, shown, (int)fits); /* outside of the window nothing is drawn */
-        (void)attrset(A_NORMAL);
-    }
-    return used;
-}
-
-static int put_span(int row, int column, int columns, attr_t style, trial_text text)
-{
-    char bytes[WATCH_TEXT_BYTES];
-    uint32_t size = text.size < sizeof bytes ? text.size : sizeof bytes - 1;
-
-    while (size < text.size && size > 0 && ((unsigned char)text.at[size] & 0xc0) == 0x80) {
-        size--;
-    }
-    if (size > 0) {
-        memcpy(bytes, text.at, size);
-    }
-    bytes[size] = '\0';
-    return put_text(row, column, columns, style, bytes);
-}
-
 static void put_number(int row, int column, int columns, attr_t style, int64_t number)
 {
     char text[24];
     int size = snprintf(text, sizeof text, "%lld", (long long)number);
 
-    (void)put_text(row, column + (size < columns ? columns - size : 0), columns, style, text);
+    (void)screen_text(row, column + (size < columns ? columns - size : 0), columns, style, text);
 }
 
 static void put_heading(struct panel *panel, const char *heading)
 {
     if (panel->row < panel->end) {
-        (void)put_text(panel->row++, panel->column, panel->columns, A_BOLD | A_UNDERLINE, heading);
+        (void)screen_text(
+            panel->row++, panel->column, panel->columns, A_BOLD | A_UNDERLINE, heading);
     }
 }
 
@@ -148,7 +83,7 @@ static void draw_funnel(const watch_model *model, struct panel panel)
 
     put_programme(model, &panel);
     if (funnel == NULL) {
-        (void)put_text(panel.row, panel.column, panel.columns, A_DIM, "no programme yet");
+        (void)screen_text(panel.row, panel.column, panel.columns, A_DIM, "no programme yet");
         return;
     }
     for (uint32_t i = 0; i < trial_choices_step.count; i++) {
@@ -161,12 +96,12 @@ static void draw_funnel(const watch_model *model, struct panel panel)
         int64_t count = trial_value_get_integer(funnel, step);
         int bar = panel.column + NAME_COLUMNS + NUMBER_COLUMNS + 1;
 
-        (void)put_text(panel.row, panel.column, NAME_COLUMNS, A_NORMAL, step);
+        (void)screen_text(panel.row, panel.column, NAME_COLUMNS, A_NORMAL, step);
         put_number(panel.row, panel.column + NAME_COLUMNS, NUMBER_COLUMNS, A_NORMAL, count);
         put_bar(panel.row,
                 bar,
                 panel.column + panel.columns - bar,
-                style_of(is_loss(step) ? PAIR_LOSS : PAIR_BAR, A_NORMAL),
+                screen_style(is_loss(step) ? SCREEN_BAD : SCREEN_BAR, A_NORMAL),
                 (uint64_t)count,
                 most);
         panel.row++;
@@ -182,7 +117,7 @@ static bool is_shown(const watch_model *model, const trial_value *row)
 static void draw_date(struct panel *panel, const trial_value *row)
 {
     bool is_late = trial_text_is(trial_value_get_text(row, "state"), "overdue");
-    attr_t style = style_of(is_late ? PAIR_LATE : PAIR_SOON, is_late ? A_BOLD : A_NORMAL);
+    attr_t style = screen_style(is_late ? SCREEN_BAD : SCREEN_SOON, is_late ? A_BOLD : A_NORMAL);
     int64_t days = trial_value_get_integer(row, "days");
     char when[64];
     int at;
@@ -193,18 +128,18 @@ static void draw_date(struct panel *panel, const trial_value *row)
                    TRIAL_TEXT_ARGS(trial_value_get_text(row, "due")),
                    (long long)(is_late ? -days : days),
                    is_late ? "late" : "left");
-    at = put_text(panel->row, panel->column, panel->columns, style, when);
-    at += put_span(panel->row,
-                   panel->column + at,
-                   panel->columns - at,
-                   A_NORMAL,
-                   trial_value_get_text(row, "subject"));
+    at = screen_text(panel->row, panel->column, panel->columns, style, when);
+    at += screen_span(panel->row,
+                      panel->column + at,
+                      panel->columns - at,
+                      A_NORMAL,
+                      trial_value_get_text(row, "subject"));
     if (at + 2 < panel->columns) {
-        (void)put_span(panel->row,
-                       panel->column + at + 2,
-                       panel->columns - at - 2,
-                       A_DIM,
-                       trial_value_get_text(row, "kind"));
+        (void)screen_span(panel->row,
+                          panel->column + at + 2,
+                          panel->columns - at - 2,
+                          A_DIM,
+                          trial_value_get_text(row, "kind"));
     }
     panel->row++;
 }
@@ -234,7 +169,7 @@ static void draw_due(const watch_model *model, struct panel panel)
         }
     }
     if (late + soon == 0) {
-        (void)put_text(panel.row, panel.column, panel.columns, A_DIM, "nothing");
+        (void)screen_text(panel.row, panel.column, panel.columns, A_DIM, "nothing");
     }
 }
 
@@ -256,8 +191,8 @@ static void draw_network(struct panel *panel, const trial_value *row, int names)
                    TRIAL_TEXT_ARGS(id),
                    TRIAL_TEXT_ARGS(trial_value_get_text(row, "theme")));
     name[WATCH_TEXT_BYTES - 1] = '\0';
-    (void)put_text(panel->row, panel->column, names - 11, A_NORMAL, name);
-    (void)put_span(
+    (void)screen_text(panel->row, panel->column, names - 11, A_NORMAL, name);
+    (void)screen_span(
         panel->row, panel->column + names - 10, 10, A_DIM, trial_value_get_text(row, "state"));
     for (int i = 0; i < COUNTS; i++) {
         put_number(panel->row,
@@ -288,7 +223,7 @@ static void draw_networks(const watch_model *model, struct panel panel)
     for (int i = 0; i < COUNTS && heading < panel.end; i++) {
         int size = (int)strlen(counts[i]);
 
-        (void)put_text(
+        (void)screen_text(
             heading, panel.column + names + (i + 1) * COUNT_COLUMNS - size, size, A_DIM, counts[i]);
     }
     for (uint32_t i = 0; model->networks != NULL && i < model->networks->as.list.count; i++) {
@@ -318,11 +253,11 @@ static void draw_event(struct panel *panel, const watch_event *event)
         char day[TRIAL_DATE_TEXT_BYTES];
 
         (void)snprintf(day, sizeof day, "%.10s", event->time);
-        (void)put_text(panel->row,
-                       panel->column + at,
-                       left < cells[i].columns ? left : cells[i].columns,
-                       cells[i].style,
-                       i == 0 ? day : cells[i].text);
+        (void)screen_text(panel->row,
+                          panel->column + at,
+                          left < cells[i].columns ? left : cells[i].columns,
+                          cells[i].style,
+                          i == 0 ? day : cells[i].text);
         at += cells[i].columns + 2;
     }
     panel->row++;
@@ -348,19 +283,15 @@ static uint32_t draw_events(const watch_model *model, struct panel panel)
         draw_event(&panel, event);
     }
     if (model->event_count == 0 && panel.row < panel.end) {
-        (void)put_text(panel.row, panel.column, panel.columns, A_DIM, "none yet");
+        (void)screen_text(panel.row, panel.column, panel.columns, A_DIM, "none yet");
     }
     return room;
 }
 
 static void draw_title(const watch_model *model, int columns)
 {
-    attr_t style = style_of(PAIR_TITLE, A_REVERSE);
     char text[WATCH_TEXT_BYTES * 2];
 
-    (void)attrset((int)style);
-    (void)mvhline(0, 0, ' ', columns);
-    (void)attrset(A_NORMAL);
     (void)snprintf(text,
                    sizeof text,
                    " triald  position %llu  %s  %s",
@@ -368,14 +299,7 @@ static void draw_title(const watch_model *model, int columns)
                    model->day,
                    model->is_away ? "the daemon is gone; waiting for it" : "live");
     text[WATCH_TEXT_BYTES - 1] = '\0';
-    (void)put_text(0, 0, columns, model->is_away ? style | A_BOLD : style, text);
-}
-
-static void draw_small(int rows)
-{
-    if (rows > 0) {
-        (void)put_text(0, 0, COLUMNS_MIN, A_NORMAL, "make the window larger: 40 by 10");
-    }
+    screen_title(columns, model->is_away, text);
 }
 
 static int least(int a, int b)
@@ -423,16 +347,15 @@ uint32_t watch_screen_draw(const watch_model *model)
 
     getmaxyx(stdscr, rows, columns);
     (void)erase();
-    if (rows < ROWS_MIN || columns < COLUMNS_MIN) {
-        draw_small(rows);
-    } else {
+    if (!screen_is_small(rows, columns)) {
         draw_title(model, columns);
         room = draw_panels(model, rows, columns);
-        (void)put_text(rows - 1,
-                       1,
-                       columns - 2,
-                       A_DIM,
-                       "q quit  p next programme  arrows, pages: older events  Home: the newest");
+        (void)screen_text(
+            rows - 1,
+            1,
+            columns - 2,
+            A_DIM,
+            "q quit  p next programme  arrows, pages: older events  Home: the newest");
     }
     (void)refresh();
     return room;
@@ -444,7 +367,7 @@ watch_key watch_screen_key(void)
     case ERR:
         return WATCH_KEY_NONE;
     case 'q':
-    case KEY_ESCAPE:
+    case SCREEN_ESCAPE:
         return WATCH_KEY_QUIT;
     case 'p':
         return WATCH_KEY_PROGRAMME;
@@ -464,53 +387,4 @@ watch_key watch_screen_key(void)
     default:
         return WATCH_KEY_OTHER;
     }
-}
-
-void watch_screen_fit(void)
-{
-    struct winsize size;
-
-    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 0 && size.ws_col > 0) {
-        (void)resizeterm(size.ws_row, size.ws_col); /* without memory it stays as it was */
-    }
-}
-
-static void make_colours(void)
-{
-    if (!render_has_colour(stdout) || start_color() == ERR || !has_colors()) {
-        return;
-    }
-    (void)use_default_colors(); /* where the terminal has none of its own, black stands for it */
-    (void)init_pair(PAIR_TITLE, COLOR_WHITE, COLOR_BLUE);
-    (void)init_pair(PAIR_BAR, COLOR_CYAN, -1);
-    (void)init_pair(PAIR_LOSS, COLOR_RED, -1);
-    (void)init_pair(PAIR_LATE, COLOR_RED, -1);
-    (void)init_pair(PAIR_SOON, COLOR_YELLOW, -1);
-}
-
-trial_code watch_screen_open(trial_error *err)
-{
-    const char *terminal = getenv("TERM");
-
-    if (newterm(NULL, stdout, stdin) == NULL) {
-        return trial_fail(err,
-                          TRIAL_UNSUPPORTED,
-                          "the terminal '%s' cannot be drawn on; set TERM, or pipe watch into "
-                          "another program for plain lines",
-                          terminal == NULL ? "" : terminal);
-    }
-    make_colours();
-    (void)cbreak(); /* these are fallible only without a terminal */
-    (void)noecho();
-    (void)nonl();
-    (void)curs_set(0); /* some terminals cannot hide it */
-    (void)keypad(stdscr, true);
-    (void)nodelay(stdscr, true);
-    (void)set_escdelay(ESCAPE_MS);
-    return TRIAL_OK;
-}
-
-void watch_screen_close(void)
-{
-    (void)endwin();
 }

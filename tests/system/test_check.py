@@ -7,7 +7,7 @@ import harness
 from small_world import World
 
 LINE = re.compile(r"^(OK|WARNING|CRITICAL|UNKNOWN) - ([^|\n]+) \|((?: [a-z_]+=[^ ;]+(?:;[^; ]*){3})+)\n$")
-FIGURE = re.compile(r"([a-z_]+)=([0-9.e+-]+)([a-z%]*|B);([^;]*);([^;]*);([^; ]*)")
+FIGURE = re.compile(r"([a-z_]+)=([0-9.]+)([a-z%]*|B);([^;]*);([^;]*);([^; ]*)")
 OK, WARNING, CRITICAL, UNKNOWN = range(4)
 EASY = ("--flush", "1h,1h", "--free", "0,0")  # however slow and full the machine is
 
@@ -30,7 +30,7 @@ class Check(harness.DaemonCase):
         self.assertIn("views 0 events behind", text)
         self.assertEqual(figures["flush"][1:], ("s", "3600", "3600", "0"))
         self.assertEqual(figures["free"][1:], ("B", "0:", "0:", "0"))
-        self.assertGreater(float(figures["free"][0]), 1)
+        self.assertRegex(figures["free"][0], "^[0-9]+$")
         self.assertEqual(figures["conditions"][0], "0")
 
     def test_views_that_lack_events(self):
