@@ -14,6 +14,11 @@
 #define DTRACE_PROBE4(provider, name, a, b, c, d) ((void)(a), (void)(b), (void)(c), (void)(d))
 #endif
 
+#ifdef __clang__ /* <sys/sdt.h> leaves the end of an argument list empty, as gcc lets it */
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Wgnu-zero-variadic-macro-arguments"
+#endif
+
 /* In place, always: a probe stands where it is passed, and once more wherever it is passed. */
 #define PROBE static inline __attribute__((__always_inline__)) void
 
@@ -39,6 +44,10 @@
     }
 #include "probes.def"
 #undef PROBE
+
+#ifdef __clang__
+#pragma clang diagnostic pop
+#endif
 
 /** A name as an argument. */
 static inline uint64_t probe_text(const char *text)
