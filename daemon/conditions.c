@@ -28,6 +28,7 @@ static const struct condition_row {
 };
 
 /* Begin it, or go on with it, in the words of `args`. */
+TRIAL_PRINTF(4, 0)
 static void
 begin(loop *l, condition_id id, const host_about *about, const char *format, va_list args)
 {
