@@ -6,7 +6,7 @@
 #include "trial/value.h"
 
 #define TOP_LINES_MAX 64 /* stages, readers, and what is around them, with room for more */
-#define TOP_TEXT_BYTES 160
+#define TOP_TEXT_BYTES 320
 
 typedef struct top_model {
     const trial_value *now;    /* the answer that is shown; NULL: none yet */

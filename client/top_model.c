@@ -85,6 +85,12 @@ static const char *rate_text(char text[NUMBER_BYTES], double rate)
     return text;
 }
 
+static const char *whole_text(char text[NUMBER_BYTES], double number)
+{
+    (void)snprintf(text, NUMBER_BYTES, "%.0f", number);
+    return text;
+}
+
 static const char *bytes_text(char text[NUMBER_BYTES], double bytes)
 {
     if (bytes >= GIB) {
@@ -305,23 +311,27 @@ void top_model_head(char ret_text[TOP_TEXT_BYTES])
 void top_model_row(const top_model *model, char ret_text[TOP_TEXT_BYTES])
 {
     trial_histogram flush = top_model_times(model, TRIAL_METRIC_stage_seconds, "flush");
+    char position[NUMBER_BYTES];
     char events[NUMBER_BYTES];
     char asked[NUMBER_BYTES];
     char failed[NUMBER_BYTES];
     char p50[NUMBER_BYTES];
     char p99[NUMBER_BYTES];
+    char lag[NUMBER_BYTES];
+    char jobs[NUMBER_BYTES];
     char room[NUMBER_BYTES];
 
+    static_assert(TOP_TEXT_BYTES >= 9 * NUMBER_BYTES, "the row holds its numbers");
     (void)snprintf(ret_text,
                    TOP_TEXT_BYTES,
-                   "%10.0f %9s %9s %9s %10s %10s %9.0f %9.0f %10s",
-                   measures_sum(model->now, TRIAL_METRIC_log_size_events),
+                   "%10s %9s %9s %9s %10s %10s %9s %9s %10s",
+                   whole_text(position, measures_sum(model->now, TRIAL_METRIC_log_size_events)),
                    rate_text(events, top_model_rate(model, TRIAL_METRIC_appended_events)),
                    rate_text(asked, top_model_rate(model, TRIAL_METRIC_requests)),
                    rate_text(failed, failed_rate(model)),
                    time_text(p50, trial_histogram_quantile_us(&flush, 0.5)),
                    time_text(p99, trial_histogram_quantile_us(&flush, 0.99)),
-                   measures_most(model->now, TRIAL_METRIC_view_lag_events),
-                   measures_sum(model->now, TRIAL_METRIC_reader_jobs),
+                   whole_text(lag, measures_most(model->now, TRIAL_METRIC_view_lag_events)),
+                   whole_text(jobs, measures_sum(model->now, TRIAL_METRIC_reader_jobs)),
                    bytes_text(room, measures_sum(model->now, TRIAL_METRIC_disk_free_bytes)));
 }
