@@ -273,7 +273,7 @@ static trial_code parse_marker(store *s, const char *text, size_t size, trial_er
         return trial_fail(err,
                           TRIAL_INVALID,
                           "the store '%s' has format %u and this triald knows format %u; use the "
-                          "triald that made it",
+                          "triald that made it, or make a store of its backup with --restore",
                           s->path,
                           format,
                           STORE_FORMAT);

@@ -6,9 +6,12 @@ them, and they answer what they answered then.
 store whose daemon was killed (so its journal holds what its tables lack), a backup of it, and the
 answers. One of a release is never made again: that a later triald reads it is the point. A store of
 a format that was never released may be made anew when the number changes."""
+import ctypes
+import hashlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import sys
 import tarfile
@@ -22,6 +25,33 @@ DAY = "2018-01-01"  # for which the views answer: none of it may depend on today
 KEPT = ("STORE", "journal/0", "journal/1", "lmdb/data.mdb")
 SMALL = ["--request-bytes", "1M", "--turn-bytes", "8M", "--journal-bytes", "16M",
          "--map-bytes", "1G", "--commit-events", "150", "--commit-ms", "60000"]
+
+
+def store_sum(data):
+    """XXH3-64, as the marker of a store ends with."""
+    library = ctypes.CDLL("libxxhash.so.0")
+    library.XXH3_64bits_withSeed.restype = ctypes.c_uint64
+    got = library.XXH3_64bits_withSeed(data, ctypes.c_size_t(len(data)), ctypes.c_uint64(0))
+    return f"{got:016x}"
+
+
+def backup_sum(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+def renumber(path, original, step, sum_of):
+    """The file says another format, under a sum that fits. What shall be said of it."""
+    *lines, _ = original.splitlines(keepends=True)
+    text = b"".join(lines)
+    known = int(re.search(rb"format (\d+)", text)[1])
+    text = text.replace(b"format %d" % known, b"format %d" % (known + step), 1)
+    path.write_bytes(text + f"sum {sum_of(text)}\n".encode())
+    return f"has format {known + step} and this triald knows format {known}"
+
+
+def fingerprint(directory):
+    return {str(p): hashlib.sha256(p.read_bytes()).hexdigest()
+            for p in sorted(pathlib.Path(directory).rglob("*")) if p.is_file()}
 
 
 def answers(daemon):
@@ -105,6 +135,30 @@ class Golden(unittest.TestCase):
                 shutil.rmtree(scratch / "store")
                 harness.triald("--restore", scratch / "backup", "--store", scratch / "again")
                 self.check(scratch, "again", said, said["status"]["head"])
+
+    def test_another_format_is_refused_by_both_numbers_and_left_as_it_was(self):
+        scratch, _ = self.unpack(sorted(GOLDEN.glob("*.tar.xz"))[-1])
+        store, backup = (pathlib.Path(scratch / p) for p in ("store/STORE", "backup/BACKUP"))
+        original = {path: path.read_bytes() for path in (store, backup)}
+        for step in (-1, 1):  # an older one, and a later one
+            with self.subTest(step=step):
+                numbers = renumber(store, original[store], step, store_sum)
+                before = fingerprint(scratch / "store")
+                with self.assertRaises(harness.StartFailed) as failed:
+                    harness.Daemon(scratch=scratch, store=scratch / "store").start()
+                self.assertEqual(failed.exception.status, 78)
+                self.assertIn(numbers, failed.exception.stderr)
+                found = harness.ctl("verify", scratch / "store", "--json", status=8).json()
+                self.assertIn(numbers, found["reason"])
+                self.assertEqual(fingerprint(scratch / "store"), before)
+
+                numbers = renumber(backup, original[backup], step, backup_sum)
+                before = fingerprint(scratch / "backup")
+                refused = harness.triald("--restore", scratch / "backup", "--store",
+                                         scratch / "new", status=78)
+                self.assertIn(numbers, refused.err)
+                self.assertFalse(os.path.exists(scratch / "new"))
+                self.assertEqual(fingerprint(scratch / "backup"), before)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@
 TRIAL_ROUNDS is the number of kills in the midst of a backup, 4 unless told; TRIAL_SEED repeats a
 run."""
 import contextlib
-import ctypes
 import hashlib
 import os
 import pathlib
@@ -25,13 +24,6 @@ def fingerprint(directory):
     """What lies in a directory: names and contents."""
     return {str(p.relative_to(directory)): hashlib.sha256(p.read_bytes()).hexdigest()
             for p in sorted(pathlib.Path(directory).rglob("*")) if p.is_file()}
-
-
-def sum_of(data):
-    """XXH3-64, as the marker of a store ends with."""
-    library = ctypes.CDLL("libxxhash.so.0")
-    library.XXH3_64bits_withSeed.restype = ctypes.c_uint64
-    return library.XXH3_64bits_withSeed(data, ctypes.c_size_t(len(data)), ctypes.c_uint64(0))
 
 
 def flip(path, offset, bit=1):
@@ -164,20 +156,6 @@ class Verify(Case):
             self.assertEqual(run.returncode, 0)
         self.assertRegex(said, r"reason .* ended the process that read it \(Killed\)")
         self.assertIn("verdict bad", said)
-
-    def test_a_store_of_a_later_format_is_refused(self):
-        with self.daemon() as daemon:
-            daemon.import_events(harness.load()[:3])
-        marker = pathlib.Path(daemon.store) / "STORE"
-        kind, log, _ = marker.read_text().splitlines()
-        later = f"format {int(kind.split()[-1]) + 1}"
-        lines = f"triald store, {later}\n{log}\n".encode()
-        marker.write_bytes(lines + b"sum %016x\n" % sum_of(lines))
-        with self.assertRaises(harness.StartFailed) as failed:
-            daemon.start()
-        self.assertEqual(failed.exception.status, 78)
-        self.assertIn(later, failed.exception.stderr)
-        self.assertIn(later, self.verify("store", status=8)["reason"])
 
 
 class Backup(Case):
