@@ -101,7 +101,7 @@ foreach(kind socket timer)
   list(JOIN ${kind}s " " ${kind}s)
 endforeach()
 set(services triald.service)
-set(state "/var/lib/triald /run/triald")
+set(state /var/lib/triald)
 set(backups /var/lib/triald-backup)
 trial_maintained(daemon)
 # What an administrator writes into it outlives an upgrade; a plain install leaves /etc alone.

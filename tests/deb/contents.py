@@ -121,6 +121,23 @@ def check(deb, scratch):
     return name, f"{len(files)} files, {len(libraries)} libraries needed, {count} materials"
 
 
+def check_whole(scratch, packages):
+    """What a plain install has and no package: the licence, which Debian has elsewhere, and the changes, packed."""
+    plain = pathlib.Path(scratch, "plain")
+    subprocess.run(["cmake", "--install", BUILD], env={**os.environ, "DESTDIR": str(plain)}, check=True,
+                   stdout=subprocess.DEVNULL)
+    left_out = {str(f.relative_to(plain)) for f in plain.rglob("*") if not f.is_dir()}
+    for name in packages:
+        tree = pathlib.Path(scratch, name)
+        left_out -= {str(f.relative_to(tree)) for f in tree.rglob("*")}
+    expect("each installed file is in a package", left_out ==
+           {"usr/share/doc/triald/LICENSE", "usr/share/doc/triald/CHANGELOG.md"}, left_out)
+
+
+def probes(program):
+    return run("readelf", "-n", program).count("stapsdt")
+
+
 def main():
     debs = sorted((BUILD / "packages").glob("*.deb"))
     if not debs:
@@ -132,10 +149,9 @@ def main():
         expect("triald: dpkg keeps its settings", conffiles == "/etc/triald/triald.conf\n", conffiles)
         shlibs = pathlib.Path(scratch, "libtrial0/DEBIAN/shlibs").read_text(encoding="utf-8")
         expect("libtrial0: others depend on it by its soname", shlibs.startswith("libtrial 0 libtrial0 (>= "), shlibs)
-        expect("each unit is in a package", not (
-            {re.sub(r"\.in$", "", f.name) for kind in ("service.in", "socket", "timer")
-             for f in (ROOT / "systemd").glob(f"*.{kind}")} -
-            {f.name for f in pathlib.Path(scratch).glob("*/usr/lib/systemd/system/*")}))
+        expect("triald: its probes are not stripped", probes(pathlib.Path(scratch, "triald/usr/bin/triald")) ==
+               probes(BUILD / "triald"))
+        check_whole(scratch, said)
     expect("there are four", sorted(said) == sorted(SECTIONS), said)
     for name, figures in said.items():
         print(f"{name}: {figures}")
