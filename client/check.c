@@ -11,6 +11,7 @@
 
 #define TEXT_BYTES 1024 /* of the line in front of the figures: monitors show about so much */
 #define PAIR_BYTES 64
+#define THRESHOLD_BYTES_MAX 9e18 /* more than any disk, and a number of 64 bits */
 #define MIB 1048576.0
 
 /* What a plugin says; the numbers are exit statuses, and in the order of their weight but for
@@ -118,7 +119,7 @@ static bool read_bytes(const char *text, double *ret_number)
         number *= 1024;
     }
     *ret_number = number;
-    return true;
+    return number <= THRESHOLD_BYTES_MAX;
 }
 
 static bool read_threshold(const figure *of, const char *text, double *ret_number)

@@ -6,7 +6,6 @@
 #include "json.h"
 #include "screen.h"
 
-#include <errno.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 

@@ -6,9 +6,8 @@
 
 #define MINUTE_NS 60000000000u
 #define NS_PER_S 1e9
-#define METRICS_SUBSCRIPTIONS_MAX                                                                  \
-    1024u /* a monitor keeps each for long; `subscriptions` has all                                \
-           */
+/* A monitor keeps what it was told of each for long; `subscriptions` has all of them. */
+#define METRICS_SUBSCRIPTIONS_MAX 1024u
 
 const char *metrics_method(trial_method method)
 {

@@ -303,4 +303,10 @@ void metrics_describe(FILE *out)
     for (size_t i = 0; i < OWN_COUNT; i++) {
         describe_one(out, own[i].name, kind_words[own[i].kind], "", own[i].doc);
     }
+    (void)fputs("The stages of _triald\\_stage\\_seconds_ are\n\n", out);
+    for (trial_stage stage = 0; stage < TRIAL_STAGE_COUNT; stage++) {
+        (void)fprintf(out, "*%s*\n\t", trial_stage_row_of(stage)->name);
+        rows_print_plain(trial_stage_row_of(stage)->doc, out);
+        (void)fputs("\n\n", out);
+    }
 }

@@ -83,7 +83,7 @@ class Check(harness.DaemonCase):
     def test_thresholds_that_are_none_are_unknown(self):
         for flag, value in (("--flush", "fast,slow"), ("--flush", "1s"), ("--flush", "2s,1s"),
                             ("--lag", "-1,2"), ("--lag", "1,"), ("--free", "1G,2G"),
-                            ("--free", "1X,1X"), ("--free", "nan,0"), ("--conditions", "error"),
+                            ("--free", "1X,1X"), ("--free", "nan,0"), ("--free", "1e30,0"), ("--conditions", "error"),
                             ("--conditions", "error,warning"), ("--conditions", "bad,never")):
             result = self.daemon.ctl("check", flag, value, status=UNKNOWN)
             self.assertTrue(result.out.startswith(f"UNKNOWN - {flag} '{value}' is no pair "), result)
