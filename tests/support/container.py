@@ -18,6 +18,15 @@ class Refused(Exception):
     """No container can be made here."""
 
 
+def require():
+    """Refuse what is known to fail before anything is made."""
+    if os.geteuid() != 0:
+        raise Refused("a container takes root")
+    for tool in ("systemd-nspawn", "nsenter", "unshare"):
+        if shutil.which(tool) is None:
+            raise Refused(f"there is no {tool}")
+
+
 def until(what, condition, wait_s=WAIT_S):
     """Look again until the condition holds; what it gave."""
     end = time.monotonic() + wait_s
@@ -42,11 +51,6 @@ class Container:
     """Boots when it is made. `mounts` are pairs: what of the outside is seen where inside."""
 
     def __init__(self, mounts=()):
-        if os.geteuid() != 0:
-            raise Refused("a container takes root")
-        for tool in ("systemd-nspawn", "nsenter", "unshare"):
-            if shutil.which(tool) is None:
-                raise Refused(f"there is no {tool}")
         self.name = f"triald-{os.getpid()}"
         self.scratch = pathlib.Path(tempfile.mkdtemp(prefix="td", dir="/tmp"))
         self.root = self.scratch / "root"

@@ -18,7 +18,7 @@ import msgpack
 import zmq
 
 import harness
-from container import Container, Refused, until
+from container import Container, Refused, require, until
 from raw_peer import RawPeer
 from small_world import World
 
@@ -354,6 +354,8 @@ class Boot:
 
         until("the gateway reaches the daemon", lambda: "the daemon answers" in get("/readyz"))
         self.expect("it answers under its filters", get("/api/v1/funnel"), '"submitted":107')
+        self.expect("its lines are in the journal", m.run(
+            "journalctl", "--no-pager", "-u", "trialboard", "_TRANSPORT=journal"), "listening on 127")
         m.run("systemctl", "stop", "trialboard")
         self.expect("it stops when told", m.show("trialboard", "Result"), "success")
 
@@ -367,14 +369,28 @@ class Boot:
                 "[Service]\nEnvironment=TRIALD_READERS=many\n")
         m.run("systemctl", "daemon-reload")
         m.run("systemctl", "start", "triald", status=1)
-        self.expect("a bad setting is refused before the daemon starts", m.journal("-u", "triald"),
-                    "readers is 'many'")
+        self.expect("a bad setting is refused", m.journal("-u", "triald"), "readers is 'many'")
+        self.expect("and not tried again", self.service(
+            "ActiveState", "SubState", "ExecMainStatus", "NRestarts"), "failed failed 78 0")
+
+    def give_up(self):
+        """Whoever connects has the refused daemon started again, until systemd has enough of it."""
+        m = self.machine
+        waiting = RawPeer("ipc://" + m.path("/run/triald/triald.sock"))
+        m.wait("triald.socket", "Result", "service-start-limit-hit")
+        waiting.close()
+        m.run("rm", "/etc/systemd/system/triald.service.d/test.conf")
+        m.run("systemctl", "daemon-reload")
+        m.run("systemctl", "reset-failed", "triald")  # as trial-trouble(7) says
+        m.run("systemctl", "start", "triald.socket", "triald-feed.socket", "triald")
+        self.expect("mended, it serves again", self.ask("status")["head"] >= self.head, True)
+        self.expect("and nothing was lost by all of it", self.ask("verify")["bad"], 0)
 
     def run(self):
         for step in (self.prepare, self.start_by_socket, self.restart, self.kill, self.hang,
                      self.reload, self.upgrade, self.fill_the_disk,
                      self.stall_the_journal, self.back_up, self.give_a_key,
-                     self.gateway, self.stop):
+                     self.gateway, self.stop, self.give_up):
             step()
 
 
@@ -385,6 +401,7 @@ def main():
     if (BUILD / "packages").is_dir():
         mounts.append((BUILD / "packages", "/mnt/packages"))
     try:
+        require()
         subprocess.run(["cmake", "--install", BUILD], check=True, stdout=subprocess.DEVNULL,
                        env={**os.environ, "DESTDIR": str(scratch)})
         with Container(mounts) as machine:

@@ -18,7 +18,7 @@ services=
 for unit in triald triald-backup trialboard; do
     [ -e "$build/$unit.service" ] || continue # trialboard may be left out of the build
     services="$services $unit.service"
-    sed -e "s|^\(Exec[A-Za-z]*=\)[^ ]*/\(trial[a-z]*\)|\1$build/\2|" -e '/^Documentation=/d' \
+    sed -e "s|^\(Exec[A-Za-z]*=-\{0,1\}\)[^ ]*/\(trial[a-z]*\)|\1$build/\2|" -e '/^Documentation=/d' \
         "$build/$unit.service" >"$scratch/$unit.service"
 done
 for unit in $sockets_and_timer; do
