@@ -81,7 +81,7 @@ void conditions_set_damaged(loop *l, const trial_error *err, trial_text subject)
 
     about.message_id = rows[CONDITION_DAMAGED].id;
     about.subject = subject;
-    if (about.position > 0) {
+    if (about.position > 0 && strncmp(err->text, "position ", 9) != 0) { /* it says it itself */
         begin_about(
             l, CONDITION_DAMAGED, &about, "position %" PRIu64 ": %s", about.position, err->text);
     } else {

@@ -242,10 +242,14 @@ static trial_code damaged(store_table table, trial_bytes key, trial_error *err)
 
     if (table == STORE_LOG && key.size == sizeof position) {
         memcpy(&position, key.data, sizeof position);
-        return trial_fail(err,
-                          TRIAL_STORAGE,
-                          "position %llu of the log is damaged; restore the store from a backup",
-                          (unsigned long long)position);
+        (void)trial_fail(err,
+                         TRIAL_STORAGE,
+                         "position %llu of the log is damaged; restore the store from a backup",
+                         (unsigned long long)position);
+        if (err != NULL) {
+            err->position = (int64_t)position;
+        }
+        return TRIAL_STORAGE;
     }
     return trial_fail(err,
                       TRIAL_STORAGE,

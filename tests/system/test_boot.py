@@ -386,11 +386,34 @@ class Boot:
         self.expect("mended, it serves again", self.ask("status")["head"] >= self.head, True)
         self.expect("and nothing was lost by all of it", self.ask("verify")["bad"], 0)
 
+    def damage(self):
+        """A letter of an event changes on the disk: its reader is told, and the journal says where."""
+        m = self.machine
+        word = "Sygeplejeklinik uden for"
+        event, position = next((e, i) for i, e in enumerate(harness.load(), 1) if word in str(e))
+        path = pathlib.Path(m.path("/var/lib/triald/lmdb/data.mdb"))
+        with open(path, "r+b") as disk:
+            offset = path.read_bytes().index(word.encode())
+            for letter in (b"X", b"S"):  # and back again
+                disk.seek(offset)
+                disk.write(letter)
+                disk.flush()
+                said = m.run("trialctl", "log", "--subject", event["subject"], status=None)
+                self.expect(f"with {letter.decode()} the log's reader is told",
+                            "restore the store" in said, letter == b"X")
+        number = next(r[0] for r in catalog_rows() if "damage was found" in r[1])
+        entry = json.loads(m.run("journalctl", "--no-pager", "-o", "json", f"MESSAGE_ID={number}",
+                                 f"TRIALD_SUBJECT={event['subject']}"))
+        self.expect("the journal has position and subject of it",
+                    [entry["TRIALD_POSITION"], entry["PRIORITY"], entry["_SYSTEMD_UNIT"]],
+                    [str(position), "3", "triald.service"])
+        self.expect("and nothing is damaged any more", self.ask("verify")["bad"], 0)
+
     def run(self):
         for step in (self.prepare, self.start_by_socket, self.restart, self.kill, self.hang,
                      self.reload, self.upgrade, self.fill_the_disk,
                      self.stall_the_journal, self.back_up, self.give_a_key,
-                     self.gateway, self.stop, self.give_up):
+                     self.gateway, self.stop, self.give_up, self.damage):
             step()
 
 

@@ -179,7 +179,7 @@ class Losses(Case):
         found = daemon.ask("verify", status=8)
         self.assertGreater(found["bad"], 0)
         self.assert_shown(daemon, "damaged", "damage was found")
-        self.assertIn(f"(position {found['bad']}: ", daemon.stderr())
+        self.assertIn(f"(position {found['bad']} of the log is damaged", daemon.stderr())
         mend()
         self.assert_mended(daemon)
 
