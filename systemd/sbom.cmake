@@ -1,7 +1,8 @@
 # sbom.cmake - writes what a package is made of, as SPDX 2.3: cmake -DNAME= -DVERSION= -DEPOCH= -DOUTPUT= -DARCHITECTURE=
-# -DPROGRAMS=FILE;... -DBUILT_WITH=NAME=VERSION;... [-DNOTICE=FILE -DLOCK=FILE] -P sbom.cmake
-# Nothing is listed by hand. Libraries are those that the programs name to the loader, in the version that dpkg knows;
-# what was compiled in by its headers is what pkg-config found; of the page's packages those that its bundler took.
+# -DPROGRAMS=FILE;... -DBUILT_WITH=NAME=VERSION;... -DHEADERS=NAME;... [-DNOTICE=FILE -DLOCK=FILE] -P sbom.cmake
+# No version is written by hand. Libraries are those that the programs name to the loader, in the version that dpkg knows;
+# what was compiled in by its headers is what pkg-config found, or dpkg where it has no pkg-config; of the page's packages
+# those that its bundler took.
 cmake_policy(VERSION 3.25)
 set(packages "[]")
 set(relations "[]")
@@ -46,6 +47,13 @@ function(relate from relation to comment)
   set(relations "${relations}" PARENT_SCOPE)
 endfunction()
 
+# version_of(ret name): the version of an installed package; of several architectures the first.
+function(version_of ret name)
+  execute_process(COMMAND dpkg-query -W -f "\${Version}\n" ${name} OUTPUT_VARIABLE version COMMAND_ERROR_IS_FATAL ANY)
+  string(REGEX REPLACE "\n.*" "" version "${version}")
+  set(${ret} ${version} PARENT_SCOPE)
+endfunction()
+
 set(self SPDXRef-${NAME})
 package(${self} ${NAME} ${VERSION} Apache-2.0 "pkg:generic/${NAME}@${VERSION}")
 relate(SPDXRef-DOCUMENT DESCRIBES ${self} "")
@@ -73,9 +81,7 @@ foreach(link ${links})
     package(${id} libtrial0 ${VERSION} Apache-2.0 "pkg:generic/libtrial0@${VERSION}")
   elseif(owners MATCHES "(^|\n)([^:,\n]+)[^ \n]* [^\n]*/${pattern}(\n|$)")
     set(name ${CMAKE_MATCH_2})
-    execute_process(COMMAND dpkg-query -W -f "\${Version}\n" ${name} OUTPUT_VARIABLE version
-      COMMAND_ERROR_IS_FATAL ANY)
-    string(REGEX REPLACE "\n.*" "" version "${version}") # of several architectures the first
+    version_of(version ${name})
     string(REGEX REPLACE "[^A-Za-z0-9.-]" "-" id "SPDXRef-deb-${name}")
     package(${id} ${name} ${version} NOASSERTION "pkg:deb/debian/${name}@${version}")
   else() # it is not from a package, or this is not Debian
@@ -92,6 +98,18 @@ foreach(built ${BUILT_WITH})
   set(name ${CMAKE_MATCH_1})
   package(${id} ${name} ${version} NOASSERTION "pkg:generic/${name}@${version}")
   relate(${id} BUILD_DEPENDENCY_OF ${self} "its headers, by pkg-config")
+endforeach()
+
+foreach(header ${HEADERS})
+  execute_process(COMMAND dpkg-query -S /usr/include/${header} /usr/include/${ARCHITECTURE}/${header}
+    OUTPUT_VARIABLE said ERROR_QUIET)
+  if(said MATCHES "^([^:,\n]+)")
+    set(name ${CMAKE_MATCH_1})
+    version_of(version ${name})
+    set(id SPDXRef-deb-${name})
+    package(${id} ${name} ${version} NOASSERTION "pkg:deb/debian/${name}@${version}")
+    relate(${id} BUILD_DEPENDENCY_OF ${self} "its header ${header}")
+  endif()
 endforeach()
 
 # The notice names what was bundled, a line `name version, licence` each; the lock file what was fetched.

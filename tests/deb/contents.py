@@ -85,6 +85,8 @@ def check_materials(name, tree, libraries):
     told = {r["comment"] for r in spdx["relationships"] if r["relationshipType"] == "DYNAMIC_LINK"}
     expect(f"{name}: it names what its programs need, and no more", told == libraries, told ^ libraries)
     versions = {p["name"]: p["versionInfo"] for p in spdx["packages"]}
+    if name == "triald":  # what is compiled in and has no library
+        expect(f"{name}: the headers it was built with", {"msgpack", "uthash-dev"} <= set(versions), versions)
     if name == "trialboard":
         lock = json.loads((ROOT / "client/board/page/package-lock.json").read_text(encoding="utf-8"))["packages"]
         for wanted in lock[""]["dependencies"]:
