@@ -12,6 +12,9 @@
 #define QUEUED_RETRY_MS 10   /* answers that slow peers have not taken are tried again so often */
 #define COMMIT_RETRY_MS 1000 /* a commit that found no space is tried again so often */
 #define BEAT_MS 1000
+/* A read waits for the turn to end, which then takes no more requests than these: so many make a
+ * flush cheap enough. */
+#define READ_TURN_REQUESTS 64u
 #define SINGLES_MIN 8u /* turns of one request: only one client is busy */
 
 enum { WATCH_SIGNALS, WATCH_COMMIT, WATCH_READERS, WATCH_COUNT };
@@ -107,6 +110,19 @@ static trial_code finish_turn(loop *l)
     return TRIAL_OK;
 }
 
+/* Answers that readers have ready do not wait for the end of the turn, which may have hundreds of
+ * events. */
+static trial_code send_answers(loop *l)
+{
+    readers_job *job;
+    trial_code code = TRIAL_OK;
+
+    while (code == TRIAL_OK && (job = readers_take_answer(l->readers)) != NULL) {
+        code = requests_finish(l, job);
+    }
+    return code;
+}
+
 /* Gather what has arrived, up to the bounds of a turn, and decide it. */
 static trial_code run_turn(loop *l)
 {
@@ -119,13 +135,14 @@ static trial_code run_turn(loop *l)
     metrics_begin(&l->metrics);
     engine_turn_begin(l->engine, (int64_t)host_now_ns());
     while (code == TRIAL_OK && count < l->config->turn_requests && bytes < l->config->turn_bytes &&
-           net_receive(l->net, &message)) {
+           (l->waiting == NULL || count < READ_TURN_REQUESTS) && net_receive(l->net, &message)) {
         if (count == 0) {
             probe_turn_start(l->metrics.turns);
         }
         bytes += message.payload.size;
         count++;
         code = requests_take(l, &message);
+        code = code == TRIAL_OK ? send_answers(l) : code;
     }
     l->has_served = count > 0;
     if (count > 1) {
@@ -180,6 +197,16 @@ static trial_code end_commit(loop *l, uint64_t now_ms)
     return fail(l, TRIAL_STORAGE, &err);
 }
 
+/* Does LMDB hold what the job needs, or, for one that is soon done, the tail in front of it? */
+static bool has_what_it_needs(loop *l, readers_job *job)
+{
+    if (job->needs <= store_committed(l->store)) {
+        return true;
+    }
+    job->tail = readers_job_is_short(job) ? store_tail_take(l->store) : NULL;
+    return job->tail != NULL;
+}
+
 /* Hand over the jobs whose snapshot holds what they need. While the disk is full they are given
  * what there is: their answers name the position they rest on. */
 static void release_waiting(loop *l)
@@ -189,7 +216,7 @@ static void release_waiting(loop *l)
     while (*link != NULL) {
         readers_job *job = *link;
 
-        if (job->needs <= store_committed(l->store) || l->is_refusing) {
+        if (has_what_it_needs(l, job) || l->is_refusing) {
             *link = job->next;
             readers_give(l->readers, job);
         } else {

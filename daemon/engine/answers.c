@@ -65,6 +65,7 @@ static void put_page(pack_writer *answer, uint32_t msgid, answers_page *page)
 }
 
 trial_code answers_read(store *s,
+                        const store_tail *tail,
                         chain *known,
                         const answers_settings *settings,
                         uint32_t msgid,
@@ -79,7 +80,7 @@ trial_code answers_read(store *s,
 
     if (code == TRIAL_OK) {
         range.bytes = settings->request_bytes - ANSWER_FRAME_BYTES;
-        code = answers_page_read(s, known, &filter, &range, &page, err);
+        code = answers_page_read(s, tail, known, &filter, &range, &page, err);
     }
     if (code != TRIAL_OK) {
         proto_put_error(answer, msgid, err);
@@ -106,7 +107,7 @@ bool answers_read_at_once(store *s,
     }
     range.history_max = AT_ONCE_EVENTS_MAX;
     range.bytes = AT_ONCE_BYTES_MAX;
-    if (answers_page_read(s, known, &filter, &range, &page, &ignored) != TRIAL_OK) {
+    if (answers_page_read(s, NULL, known, &filter, &range, &page, &ignored) != TRIAL_OK) {
         return false;
     }
     if (page.is_too_long || page.events.size > AT_ONCE_BYTES_MAX ||
@@ -237,6 +238,7 @@ static void put_answer(pack_writer *answer,
 }
 
 trial_code answers_query(store *s,
+                         const store_tail *tail,
                          const answers_settings *settings,
                          uint32_t msgid,
                          const struct trial_request_query *request,
@@ -255,7 +257,7 @@ trial_code answers_query(store *s,
     trial_code code = choose_query(request, today, &arena, &question, &choice, err);
 
     if (code == TRIAL_OK) {
-        code = store_read_begin(s, &read, &committed, err);
+        code = store_read_begin_with(s, tail, &read, &committed, err);
     }
     if (code == TRIAL_OK) {
         code = moment_last(read, committed, &choice, &position, err);

@@ -49,9 +49,10 @@ typedef struct answers_page {
     bool is_too_long; /* the subject has more than history_max events: nothing was gathered */
 } answers_page;
 
-/** Gather a page. `known` is the thread's: what it remembers of the subject it was asked about
- * last. */
+/** Gather a page from LMDB and what lies in front of it (NULL: nothing). `known` is the thread's:
+ * what it remembers of the subject it was asked about last. */
 TRIAL_MUST_USE trial_code answers_page_read(store *s,
+                                            const store_tail *tail,
                                             chain *known,
                                             const answers_filter *filter,
                                             const answers_range *range,
@@ -61,6 +62,7 @@ TRIAL_MUST_USE trial_code answers_page_read(store *s,
 /** Answer `read`, `records` or `query` into a response frame; a refusal is an answer too, and what
  * is returned beside it. `today`: the UTC day. */
 trial_code answers_read(store *s,
+                        const store_tail *tail,
                         chain *known,
                         const answers_settings *settings,
                         uint32_t msgid,
@@ -68,12 +70,14 @@ trial_code answers_read(store *s,
                         pack_writer *answer,
                         trial_error *err);
 trial_code answers_records(store *s,
+                           const store_tail *tail,
                            const answers_settings *settings,
                            uint32_t msgid,
                            const struct trial_request_records *request,
                            pack_writer *answer,
                            trial_error *err);
 trial_code answers_query(store *s,
+                         const store_tail *tail,
                          const answers_settings *settings,
                          uint32_t msgid,
                          const struct trial_request_query *request,

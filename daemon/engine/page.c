@@ -82,6 +82,7 @@ bool answers_filter_takes(const answers_filter *filter, const proto_record *reco
 /* A page on its way. */
 struct paging {
     store *store;
+    const store_tail *tail;
     store_read *read;
     uint64_t committed; /* of the first snapshot: the page goes no further */
     const answers_filter *filter;
@@ -160,7 +161,8 @@ static trial_code page_by_position(struct paging *paging, uint64_t from, bool is
             }
             store_read_end(paging->read);
             paging->read = NULL;
-            code = store_read_begin(paging->store, &paging->read, &ignored, paging->err);
+            code = store_read_begin_with(
+                paging->store, paging->tail, &paging->read, &ignored, paging->err);
         }
     }
     return code;
@@ -356,18 +358,23 @@ bool answers_is_whole_subject(trial_text subject)
 }
 
 trial_code answers_page_read(store *s,
+                             const store_tail *tail,
                              chain *known,
                              const answers_filter *filter,
                              const answers_range *range,
                              answers_page *ret_page,
                              trial_error *err)
 {
-    struct paging paging = {
-        .store = s, .filter = filter, .range = range, .known = known, .page = ret_page, .err = err
-    };
+    struct paging paging = { .store = s,
+                             .tail = tail,
+                             .filter = filter,
+                             .range = range,
+                             .known = known,
+                             .page = ret_page,
+                             .err = err };
     bool is_backwards = range->is_backwards;
     uint64_t from = range->from;
-    trial_code code = store_read_begin(s, &paging.read, &paging.committed, err);
+    trial_code code = store_read_begin_with(s, tail, &paging.read, &paging.committed, err);
 
     *ret_page = (answers_page){ .head = paging.committed };
     if (code != TRIAL_OK) {

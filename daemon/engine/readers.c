@@ -25,6 +25,7 @@ struct readers {
     struct queue long_jobs;
     struct queue finished;
     uint32_t waiting; /* in the first two */
+    _Atomic uint32_t finished_count;
     bool is_stopping;
     int event;
     uint32_t count; /* threads running, the long one included */
@@ -76,6 +77,7 @@ void readers_job_done(readers_job *job)
     pack_writer_done(&job->answer);
     pack_writer_done(&job->page.events);
     rebuild_done(job->rebuild);
+    store_tail_give(job->tail);
     free(job);
 }
 
@@ -83,6 +85,7 @@ static trial_code answer_request(readers *r, readers_job *job, chain *known)
 {
     if (job->request.method == TRIAL_METHOD_READ) {
         return answers_read(r->store,
+                            job->tail,
                             known,
                             &r->settings,
                             job->request.msgid,
@@ -92,6 +95,7 @@ static trial_code answer_request(readers *r, readers_job *job, chain *known)
     }
     if (job->request.method == TRIAL_METHOD_RECORDS) {
         return answers_records(r->store,
+                               job->tail,
                                &r->settings,
                                job->request.msgid,
                                &job->request.as.records,
@@ -99,6 +103,7 @@ static trial_code answer_request(readers *r, readers_job *job, chain *known)
                                &job->err);
     }
     return answers_query(r->store,
+                         job->tail,
                          &r->settings,
                          job->request.msgid,
                          &job->request.as.query,
@@ -140,8 +145,8 @@ static void do_job(readers *r, readers_job *job, chain *known)
         break;
     case READERS_PAGE:
         job->range.bytes = r->settings.request_bytes / 2;
-        job->code =
-            answers_page_read(r->store, known, &job->filter, &job->range, &job->page, &job->err);
+        job->code = answers_page_read(
+            r->store, job->tail, known, &job->filter, &job->range, &job->page, &job->err);
         break;
     case READERS_LONG:
     case READERS_REBUILD:
@@ -157,6 +162,7 @@ static void finish(readers *r, readers_job *job)
 
     (void)pthread_mutex_lock(&r->lock); /* a plain mutex of our own: cannot fail */
     push(&r->finished, job);
+    r->finished_count++;
     (void)pthread_mutex_unlock(&r->lock);
     (void)!write(r->event, &one, sizeof one); /* full means that the loop was told already */
 }
@@ -272,9 +278,14 @@ void readers_stop(readers *r)
     free(r);
 }
 
+bool readers_job_is_short(const readers_job *job)
+{
+    return job->kind == READERS_REQUEST || job->kind == READERS_PAGE;
+}
+
 void readers_give(readers *r, readers_job *job)
 {
-    bool is_long = job->kind != READERS_REQUEST && job->kind != READERS_PAGE;
+    bool is_long = !readers_job_is_short(job);
 
     (void)pthread_mutex_lock(&r->lock);
     push(is_long ? &r->long_jobs : &r->short_jobs, job);
@@ -291,6 +302,23 @@ readers_job *readers_take(readers *r)
     (void)!read(r->event, &count, sizeof count); /* empty: the queue is looked at all the same */
     (void)pthread_mutex_lock(&r->lock);
     job = pop(&r->finished);
+    r->finished_count -= job != NULL ? 1 : 0;
+    (void)pthread_mutex_unlock(&r->lock);
+    return job;
+}
+
+readers_job *readers_take_answer(readers *r)
+{
+    readers_job *job = NULL;
+
+    if (r->finished_count == 0) {
+        return NULL;
+    }
+    (void)pthread_mutex_lock(&r->lock);
+    if (r->finished.first != NULL && r->finished.first->kind == READERS_REQUEST) {
+        job = pop(&r->finished);
+        r->finished_count--;
+    }
     (void)pthread_mutex_unlock(&r->lock);
     return job;
 }

@@ -29,6 +29,7 @@ typedef struct readers_job {
     trial_arena arena;
     uint64_t asked_ns; /* when the loop took it on */
     uint64_t needs;    /* position that the snapshot must hold */
+    store_tail *tail;  /* with what it does; NULL: LMDB holds it. Given back with the job */
     trial_date today;  /* the UTC day when it was asked */
     /* of a page */
     uint64_t subscription;
@@ -56,11 +57,18 @@ TRIAL_MUST_USE trial_code readers_start(store *s,
 /** Tell all threads to give up what is long, wait for them, and let every job go. NULL is fine. */
 void readers_stop(readers *r);
 
+/** Is it a job for the threads of short ones? */
+bool readers_job_is_short(const readers_job *job);
+
 /** Hand a job over. */
 void readers_give(readers *r, readers_job *job);
 
 /** The next finished job, NULL where there is none. */
 readers_job *readers_take(readers *r);
+
+/** The same for the answer to a request, which may leave in the midst of a turn; to ask for one
+ * where there is none costs next to nothing. */
+readers_job *readers_take_answer(readers *r);
 
 /** Readable when a job has finished. */
 int readers_fd(const readers *r);

@@ -46,6 +46,7 @@ static trial_code check_range(const struct trial_request_records *request, trial
 }
 
 trial_code answers_records(store *s,
+                           const store_tail *tail,
                            const answers_settings *settings,
                            uint32_t msgid,
                            const struct trial_request_records *request,
@@ -61,7 +62,7 @@ trial_code answers_records(store *s,
     trial_code code = check_range(request, err);
 
     if (code == TRIAL_OK) {
-        code = store_read_begin(s, &read, &head, err);
+        code = store_read_begin_with(s, tail, &read, &head, err);
     }
     if (code == TRIAL_OK) {
         code = store_read_log(read, from, false, gather, &page, err);

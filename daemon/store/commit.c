@@ -1,6 +1,6 @@
 /* commit.c - bringing LMDB level, on a thread of its own, so that the writer never waits for the
- * pages of the tables: one that kept an LMDB transaction open did half as much. A frozen overlay is
- * handed over and, until the result is taken note of, changed by nobody; it goes to LMDB in one
+ * pages of the tables: one that kept an LMDB transaction open did half as much. Frozen layers are
+ * handed over and, until the result is taken note of, changed by nobody; they go to LMDB in one
  * synced transaction or not at all. */
 #include "probes.h"
 #include "store_internal.h"
@@ -57,9 +57,34 @@ static int write_row(MDB_txn *txn, MDB_dbi dbi, MDB_cursor *cursor, const overla
     return rc == MDB_NOTFOUND ? MDB_SUCCESS : rc;
 }
 
-static int put_rows(MDB_txn *txn, const store_tables *t, const overlay *batch, uint32_t generation)
+/* Rows of the batch, those with them that a newer layer replaces. */
+static size_t count_rows(const store_committer *c)
 {
-    const overlay_row **sorted = malloc((batch->row_count + 1) * sizeof *sorted);
+    size_t rows = 0;
+
+    for (uint32_t i = 0; i < c->count; i++) {
+        rows += c->batch[i]->rows.row_count;
+    }
+    return rows;
+}
+
+static void gather_rows(store_committer *c, const overlay_row **ret_rows)
+{
+    c->rows = 0;
+    for (uint32_t i = 0; i < c->count; i++) {
+        for (size_t at = 0; at < c->batch[i]->rows.row_count; at++) {
+            const overlay_row *row = &c->batch[i]->rows.rows[at];
+
+            if (!layer_replaces(c->batch, c->count, i, row)) {
+                ret_rows[c->rows++] = row;
+            }
+        }
+    }
+}
+
+static int put_rows(MDB_txn *txn, const store_tables *t, store_committer *c)
+{
+    const overlay_row **sorted = malloc((count_rows(c) + 1) * sizeof *sorted);
     MDB_cursor *cursor = NULL;
     uint8_t table = STORE_TABLE_COUNT;
     MDB_dbi dbi = 0;
@@ -68,18 +93,16 @@ static int put_rows(MDB_txn *txn, const store_tables *t, const overlay *batch, u
     if (sorted == NULL) {
         return ENOMEM;
     }
-    for (size_t i = 0; i < batch->row_count; i++) {
-        sorted[i] = &batch->rows[i];
-    }
-    qsort(sorted, batch->row_count, sizeof *sorted, commit_compare_rows);
-    for (size_t i = 0; i < batch->row_count && rc == MDB_SUCCESS; i++) {
+    gather_rows(c, sorted);
+    qsort(sorted, c->rows, sizeof *sorted, commit_compare_rows);
+    for (size_t i = 0; i < c->rows && rc == MDB_SUCCESS; i++) {
         if (sorted[i]->table != table) {
             table = sorted[i]->table;
             if (cursor != NULL) {
                 mdb_cursor_close(cursor);
                 cursor = NULL;
             }
-            dbi = t->tables[store_slot((store_table)table, generation)];
+            dbi = t->tables[store_slot((store_table)table, c->batch[0]->generation)];
             rc = mdb_cursor_open(txn, dbi, &cursor);
         }
         if (rc == MDB_SUCCESS) {
@@ -93,18 +116,21 @@ static int put_rows(MDB_txn *txn, const store_tables *t, const overlay *batch, u
     return rc;
 }
 
-static int commit_batch(const store_tables *t, const overlay *batch, uint32_t generation)
+static int commit_batch(const store_tables *t, store_committer *c)
 {
     MDB_txn *txn;
+    uint32_t generation = c->batch[0]->generation;
     uint32_t current = 0;
     int rc = mdb_txn_begin(t->env, NULL, 0, &txn);
 
     if (rc != MDB_SUCCESS) {
         return rc;
     }
-    rc = put_records(txn, t->tables[STORE_LOG], batch);
+    for (uint32_t i = 0; i < c->count && rc == MDB_SUCCESS; i++) {
+        rc = put_records(txn, t->tables[STORE_LOG], &c->batch[i]->rows);
+    }
     if (rc == MDB_SUCCESS) {
-        rc = put_rows(txn, t, batch, generation);
+        rc = put_rows(txn, t, c);
     }
     if (rc == MDB_SUCCESS) {
         rc = generation_get(txn, t, &current);
@@ -121,9 +147,14 @@ static int commit_batch(const store_tables *t, const overlay *batch, uint32_t ge
 
 /* LMDB reports a full disk as EIO. The most a commit may want is a page a row, the log again, and
  * some pages of its own. */
-static uint64_t bytes_wanted(const overlay *batch)
+static uint64_t bytes_wanted(const store_committer *c)
 {
-    return (uint64_t)batch->row_count * 4096 + batch->log_size * 2 + (uint64_t)1024 * 1024;
+    uint64_t wanted = (uint64_t)count_rows(c) * 4096 + (uint64_t)1024 * 1024;
+
+    for (uint32_t i = 0; i < c->count; i++) {
+        wanted += c->batch[i]->rows.log_size * 2;
+    }
+    return wanted;
 }
 
 /* A damaged page may ask for any number of pages, and LMDB says that its map is full where there is
@@ -149,24 +180,25 @@ int commit_reason(const store *s, int rc, uint64_t wanted, uint64_t free_before)
     return rc == EIO && (free_before < wanted || space_free(s) < wanted) ? ENOSPC : rc;
 }
 
-static trial_code
-commit_and_explain(store *s, const overlay *batch, uint32_t generation, trial_error *err)
+/* The batch is this thread's until it says that it is finished. */
+static trial_code commit_and_explain(store *s, trial_error *err)
 {
+    store_committer *c = &s->committer;
     uint64_t free_before = space_free(s);
     int rc;
 
     fault_enter();
-    rc = commit_batch(&s->tables, batch, generation);
+    rc = commit_batch(&s->tables, c);
     fault_leave();
 
     if (rc == MDB_SUCCESS) {
         return TRIAL_OK;
     }
     return store_fail(err,
-                      commit_reason(s, rc, bytes_wanted(batch), free_before),
+                      commit_reason(s, rc, bytes_wanted(c), free_before),
                       "committing positions %llu to %llu to LMDB in '%s'",
-                      (unsigned long long)batch->first,
-                      (unsigned long long)overlay_last(batch),
+                      (unsigned long long)c->batch[0]->rows.first,
+                      (unsigned long long)overlay_last(&c->batch[c->count - 1]->rows),
                       s->path);
 }
 
@@ -178,19 +210,20 @@ static void *commit_loop(void *context)
     (void)pthread_mutex_lock(&c->lock); /* plain mutexes, used in pairs, cannot fail */
     while (c->state != COMMIT_LEAVING) {
         if (c->state == COMMIT_RUNNING) {
-            const overlay *batch = c->batch;
-            uint32_t generation = c->generation;
             trial_error err = TRIAL_ERROR_NONE;
             uint64_t begun_ns = space_now_ns();
             trial_code code;
 
             (void)pthread_mutex_unlock(&c->lock);
-            code = commit_and_explain(s, batch, generation, &err);
+            code = commit_and_explain(s, &err);
             (void)pthread_mutex_lock(&c->lock);
             c->code = code;
             c->err = err;
             c->took_ns = space_now_ns() - begun_ns;
-            probe_committed(batch->first, overlay_last(batch), c->took_ns, code);
+            probe_committed(c->batch[0]->rows.first,
+                            overlay_last(&c->batch[c->count - 1]->rows),
+                            c->took_ns,
+                            code);
             c->state = COMMIT_FINISHED;
             (void)eventfd_write(c->event_fd, 1); /* a counter of 64 bits does not overflow */
             (void)pthread_cond_broadcast(&c->changed);
@@ -266,29 +299,41 @@ int store_commit_fd(const store *s)
 
 bool store_commit_is_due(const store *s)
 {
-    const overlay *o = s->active;
+    size_t records = s->active->rows.record_count;
+    size_t rows = s->active->rows.row_count;
+    size_t bytes = s->active->rows.log_size;
 
     if (s->commit_failed_ms != 0) { /* the same again, now and then */
         return space_now_ms() - s->commit_failed_ms >= STORE_RETRY_COMMIT_MS;
     }
-    return o->record_count >= s->settings.commit_events || o->row_count >= STORE_COMMIT_ROWS_MAX ||
-           o->log_size >= journal_turn_bytes_max(&s->journal) / 2;
+    for (uint32_t i = s->committing; i < s->frozen_count; i++) {
+        records += s->frozen[i]->rows.record_count;
+        rows += s->frozen[i]->rows.row_count;
+        bytes += s->frozen[i]->rows.log_size;
+    }
+    return records >= s->settings.commit_events || rows >= STORE_COMMIT_ROWS_MAX ||
+           bytes >= journal_turn_bytes_max(&s->journal) / 2 ||
+           s->frozen_count - s->committing >= STORE_LAYERS_DUE;
 }
 
-/* What is flushed becomes the batch, and the writer goes on in the other overlay. */
-static bool freeze(store *s)
+/* What is flushed becomes part of the batch, and the writer goes on in another layer and in the
+ * other file of the journal. The layers of one generation are committed together. Where tails hold
+ * so many that one is free, it is kept for the next commit. */
+static void make_batch(store *s)
 {
-    if (s->head > s->flushed || (overlay_is_empty(s->active) && s->generation == s->current)) {
-        return false;
+    store_committer *c = &s->committer;
+
+    (void)layer_freeze(s, s->frozen_count == 0 ? 1 : 2); /* or what is frozen already */
+    c->count = 0;
+    while (c->count < s->frozen_count &&
+           s->frozen[c->count]->generation == s->frozen[0]->generation) {
+        c->batch[c->count] = s->frozen[c->count];
+        c->count++;
     }
-    s->frozen = s->active;
-    s->frozen_generation = s->generation;
-    s->frozen_batch = s->batch++;
-    s->active = s->active == &s->overlays[0] ? &s->overlays[1] : &s->overlays[0];
-    overlay_reset(s->active, s->head + 1);
-    s->turn_at = 0;
-    journal_turn_over(&s->journal, s->committed);
-    return true;
+    s->committing = c->count;
+    if (c->count > 0) {
+        journal_turn_over(&s->journal, s->committed);
+    }
 }
 
 void store_commit_begin(store *s)
@@ -296,9 +341,10 @@ void store_commit_begin(store *s)
     store_committer *c = &s->committer;
 
     (void)pthread_mutex_lock(&c->lock);
-    if (c->state == COMMIT_IDLE && (s->frozen != NULL || freeze(s))) {
-        c->batch = s->frozen;
-        c->generation = s->frozen_generation;
+    if (c->state == COMMIT_IDLE) {
+        make_batch(s);
+    }
+    if (c->state == COMMIT_IDLE && c->count > 0) {
         c->state = COMMIT_RUNNING;
         (void)pthread_cond_broadcast(&c->changed);
     }
@@ -307,21 +353,27 @@ void store_commit_begin(store *s)
 
 static trial_code take_note(store *s, trial_error *err)
 {
+    uint32_t count = s->committer.count; /* it is idle: nobody else looks at it */
+    const store_layer *last = s->frozen[count - 1];
+
     s->commit_failed_ms = 0;
     s->space_checked_ms = 0; /* it may have taken room: whoever wants more looks again */
     s->is_journal_full = false;
     s->is_map_full = false;
     s->counts.commits++;
-    s->counts.committed_events += s->frozen->record_count;
-    s->counts.committed_rows += s->frozen->row_count;
-    s->committed = overlay_last(s->frozen);
-    s->batch_committed = s->frozen_batch;
-    if (s->current != s->frozen_generation) { /* what was built is in use now */
-        s->current = s->frozen_generation;
+    s->counts.committed_rows += s->committer.rows;
+    s->committed = overlay_last(&last->rows);
+    s->batch_committed = last->batch;
+    if (s->current != last->generation) { /* what was built is in use now */
+        s->current = last->generation;
         s->is_building = false;
     }
-    overlay_reset(s->frozen, 0);
-    s->frozen = NULL;
+    for (uint32_t i = 0; i < count; i++) {
+        s->counts.committed_events += s->frozen[i]->rows.record_count;
+        s->frozen[i]->is_frozen = false;
+    }
+    s->frozen_count -= count;
+    memmove(s->frozen, s->frozen + count, s->frozen_count * sizeof *s->frozen);
     return read_renew(s->snapshot, err);
 }
 
@@ -346,6 +398,7 @@ trial_code store_commit_end(store *s, trial_error *err)
     if (!is_finished) {
         return TRIAL_OK;
     }
+    s->committing = 0;
     trial_histogram_add(&s->counts.commit, took_ns);
     if (code != TRIAL_OK) {
         s->counts.commits_without_room += code == TRIAL_NO_SPACE ? 1 : 0;
@@ -369,8 +422,8 @@ trial_code store_commit_all(store *s, trial_error *err)
     if (code == TRIAL_OK) {
         code = store_commit_end(s, err);
     }
-    while (code == TRIAL_OK &&
-           (s->frozen != NULL || !overlay_is_empty(s->active) || s->generation != s->current)) {
+    while (code == TRIAL_OK && (s->frozen_count > 0 || !overlay_is_empty(&s->active->rows) ||
+                                s->generation != s->current)) {
         store_commit_begin(s);
         commit_wait(s);
         code = store_commit_end(s, err);

@@ -465,11 +465,12 @@ trial_code store_build_write(store_build *b, trial_error *err)
 /* What the writer put in front of the old rows gives way to what was built. */
 static trial_code replace_rows(store *s, store_build *b, trial_error *err)
 {
-    size_t count = s->active->row_count;
+    overlay *active = &s->active->rows;
+    size_t count = active->row_count;
 
     for (size_t i = 0; i < count; i++) {
-        store_table table = (store_table)s->active->rows[i].table;
-        trial_bytes key = { s->active->rows[i].key, s->active->rows[i].key_size };
+        store_table table = (store_table)active->rows[i].table;
+        trial_bytes key = { active->rows[i].key, active->rows[i].key_size };
         trial_bytes value = { 0 };
         trial_code code;
 
@@ -481,15 +482,15 @@ static trial_code replace_rows(store *s, store_build *b, trial_error *err)
             return code;
         }
         if (value.data != NULL) {
-            overlay_put(s->active, table, key, value);
+            overlay_put(active, table, key, value);
         } else {
-            overlay_delete(s->active, table, key);
+            overlay_delete(active, table, key);
         }
     }
     for (size_t i = 0; i < b->gathered.row_count; i++) {
         const overlay_row *row = &b->gathered.rows[i];
 
-        overlay_put(s->active,
+        overlay_put(active,
                     (store_table)row->table,
                     (trial_bytes){ row->key, row->key_size },
                     (trial_bytes){ row->value, row->value_size });
@@ -506,7 +507,7 @@ trial_code store_swap(store *s, store_build *b, trial_error *err)
     if (code != TRIAL_OK) {
         return code;
     }
-    overlay_mark(s->active); /* a refused request must not undo it */
+    overlay_mark(&s->active->rows); /* a refused request must not undo it */
     b->is_swapped = true;
     s->generation = b->generation;
     s->snapshot->generation = b->generation;

@@ -79,6 +79,7 @@ void overlay_reset(overlay *o, uint64_t first)
         memset(o->slots, 0, o->slot_count * sizeof *o->slots);
     }
     o->row_count = 0;
+    memset(o->newest, 0, sizeof o->newest);
     o->chunk = o->chunks;
     if (o->chunk != NULL) {
         o->chunk->used = 0;
@@ -173,6 +174,16 @@ const overlay_row *overlay_find(const overlay *o, uint64_t hash, store_table tab
     return slot == 0 ? NULL : &o->rows[(uint32_t)slot - 1];
 }
 
+trial_bytes overlay_value(const overlay_row *row)
+{
+    static const uint8_t nothing;
+
+    if (row->is_deleted) {
+        return (trial_bytes){ 0 };
+    }
+    return (trial_bytes){ row->value_size == 0 ? &nothing : row->value, row->value_size };
+}
+
 /* Each step needs what the one before it brought. A key that others were moved on by is not found
  * here and is waited for later, like any other. */
 void overlay_fetch(const overlay *o, store_table table, const trial_bytes *keys, size_t count)
@@ -261,9 +272,12 @@ add_row(overlay *o, size_t at, uint64_t hash, store_table table, trial_bytes key
     copy = take(o, key.size);
     memcpy(copy, key.data, key.size);
     row = &o->rows[index];
-    *row = (overlay_row){
-        .hash = hash, .key = copy, .key_size = (uint16_t)key.size, .table = (uint8_t)table
-    };
+    *row = (overlay_row){ .hash = hash,
+                          .key = copy,
+                          .key_size = (uint16_t)key.size,
+                          .older = o->newest[table],
+                          .table = (uint8_t)table };
+    o->newest[table] = (uint32_t)index + 1;
     o->slots[at] = slot_for(row, index);
     o->row_count++;
     (void)add_undo(o, (uint32_t)index);
@@ -379,6 +393,7 @@ static void remove_newest_row(overlay *o, uint32_t index)
 
     TRIAL_ASSERT(index + 1 == o->row_count);
     o->slots[slot_of(o, row->hash, (store_table)row->table, key)] = 0;
+    o->newest[row->table] = row->older;
     o->row_count--;
 }
 

@@ -18,6 +18,7 @@ typedef struct overlay_row {
     uint32_t value_size;
     uint32_t value_room; /* bytes at `value`: a later value that fits is written over it */
     uint32_t epoch;      /* of the mark after which it was last saved for store_rewind() */
+    uint32_t older;      /* number of the row of its table that was put before it; 0: none */
     uint16_t key_size;
     uint8_t table;
     bool is_deleted;
@@ -43,6 +44,7 @@ typedef struct overlay {
     overlay_row *rows; /* in the order they were first put */
     size_t row_count;
     size_t row_room;
+    uint32_t newest[STORE_TABLE_COUNT]; /* number of each table's last row, from 1; 0: none */
     uint64_t *slots; /* upper half of the hash and index of the row + 1; 0 is free */
     size_t slot_count;
     overlay_chunk *chunks; /* all of them, kept for the next use */
@@ -83,6 +85,9 @@ uint64_t overlay_hash(store_table table, trial_bytes key);
 /** NULL: the overlay says nothing of this key. */
 const overlay_row *
 overlay_find(const overlay *o, uint64_t hash, store_table table, trial_bytes key);
+
+/** A row's value; data == NULL: it is deleted. */
+trial_bytes overlay_value(const overlay_row *row);
 
 /** Have the rows of some keys brought near, all at once: whoever looks them up next need not wait
  * for memory once a row. */

@@ -3,14 +3,11 @@
  * A flipped bit in a key, or in LMDB's pointer to it, would make a row vanish, which no checksum of
  * the row can show. So where a key is not found, its neighbours must be whole and in order: a
  * search that damage led astray ends beside the damage, or beyond where the row belongs. */
-#include "pages.h"
 #include "store_internal.h"
 
 #include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
-
-#define SNAPSHOT_TRIES 16 /* to find one that no two commits have overtaken yet */
 
 /* A damaged page may lead LMDB anywhere. */
 static int cursor_get(MDB_cursor *cursor, MDB_val *key, MDB_val *value, MDB_cursor_op how)
@@ -134,17 +131,17 @@ static trial_code find_head(store_read *r, trial_error *err)
     MDB_val key;
     int rc = cursor_of(r, STORE_LOG, &cursor);
 
-    r->head = 0;
+    r->kept = 0;
     if (rc == MDB_SUCCESS) {
         rc = cursor_get(cursor, &key, NULL, MDB_LAST);
     }
-    if (rc == MDB_NOTFOUND) {
-        return TRIAL_OK;
-    }
-    if (rc != MDB_SUCCESS || key.mv_size != sizeof r->head) {
+    if (rc == MDB_SUCCESS && key.mv_size == sizeof r->kept) {
+        memcpy(&r->kept, key.mv_data, sizeof r->kept);
+    } else if (rc != MDB_NOTFOUND) {
         return store_fail(err, rc == MDB_SUCCESS ? MDB_CORRUPTED : rc, "finding the log's end");
     }
-    memcpy(&r->head, key.mv_data, sizeof r->head);
+    r->head = r->kept;
+    tail_begin(r);
     return TRIAL_OK;
 }
 
@@ -166,13 +163,14 @@ trial_code read_renew(store_read *r, trial_error *err)
     return find_head(r, err);
 }
 
-trial_code
-store_read_begin(store *s, store_read **ret_read, uint64_t *ret_committed, trial_error *err)
+trial_code store_read_begin_with(
+    store *s, const store_tail *tail, store_read **ret_read, uint64_t *ret_head, trial_error *err)
 {
     store_read *r = take_free(s);
     trial_code code = r != NULL ? TRIAL_OK : make_read(s, &r, err);
 
     if (code == TRIAL_OK) {
+        r->tail = tail;
         code = read_renew(r, err);
         if (code != TRIAL_OK) {
             store_read_end(r);
@@ -180,9 +178,15 @@ store_read_begin(store *s, store_read **ret_read, uint64_t *ret_committed, trial
     }
     if (code == TRIAL_OK) {
         *ret_read = r;
-        *ret_committed = r->head;
+        *ret_head = r->head;
     }
     return code;
+}
+
+trial_code
+store_read_begin(store *s, store_read **ret_read, uint64_t *ret_committed, trial_error *err)
+{
+    return store_read_begin_with(s, NULL, ret_read, ret_committed, err);
 }
 
 void store_read_end(store_read *r)
@@ -190,6 +194,7 @@ void store_read_end(store_read *r)
     if (r != NULL) {
         mdb_txn_reset(r->txn); /* pages this snapshot pinned can be used again */
         r->is_fixed = false;
+        r->tail = NULL;
         give_back(r);
     }
 }
@@ -210,30 +215,6 @@ void reads_done(store *s)
         free(r);
     }
     s->free_reads = NULL;
-}
-
-trial_code store_check_pages(store *s, trial_error *err)
-{
-    pages_depth depth = s->settings.is_read_only ? PAGES_ALL : PAGES_PATHS;
-    char path[STORE_PATH_BYTES_MAX];
-    trial_code code = TRIAL_BUSY;
-    int fd = -1;
-
-    (void)place_join(path, s->path, STORE_LMDB "/data.mdb"); /* place_open() saw to the length */
-    for (int i = 0; i < SNAPSHOT_TRIES && code == TRIAL_BUSY; i++) {
-        uint64_t committed;
-        store_read *r = NULL;
-        int rc = mdb_env_get_fd(s->tables.env, &fd);
-
-        code = rc == MDB_SUCCESS ? store_read_begin(s, &r, &committed, err)
-                                 : store_fail(err, rc, "looking at '%s'", path);
-        if (code == TRIAL_OK) {
-            TRIAL_ASSERT(r != NULL);
-            code = pages_check(fd, path, mdb_txn_id(r->txn), depth, INT64_MAX, err);
-        }
-        store_read_end(r);
-    }
-    return code;
 }
 
 static trial_code damaged(store_table table, trial_bytes key, trial_error *err)
@@ -368,6 +349,9 @@ trial_code store_read_get(
     int rc;
 
     TRIAL_ASSERT(key.size >= 1 && key.size <= STORE_KEY_BYTES_MAX);
+    if (tail_get(r, table, key, ret_value)) {
+        return TRIAL_OK;
+    }
     rc = cursor_of(r, table, &cursor);
     if (rc == MDB_SUCCESS) {
         rc = cursor_get(cursor, &k, &v, MDB_SET_RANGE);
@@ -407,6 +391,10 @@ store_read_record(store_read *r, uint64_t position, trial_bytes *ret_record, tri
                           "there is no position %llu: the log ends at %llu",
                           (unsigned long long)position,
                           (unsigned long long)r->head);
+    }
+    if (position > r->kept) {
+        *ret_record = tail_record(r, position);
+        return TRIAL_OK;
     }
     code = store_read_get(r, STORE_LOG, key, &record, err);
     if (code == TRIAL_OK && record.data == NULL) {
@@ -502,6 +490,7 @@ trial_code store_read_each(store_read *r,
                            void *context,
                            trial_error *err)
 {
+    tail_walk walk = { .visit = visit, .context = context };
     MDB_cursor *cursor;
     trial_code code;
     int rc = take_cursor(r, table, &cursor);
@@ -510,7 +499,9 @@ trial_code store_read_each(store_read *r,
     if (rc != MDB_SUCCESS) {
         return store_fail(err, rc, "reading table %d", (int)table);
     }
-    code = walk_rows(cursor, table, prefix, from, visit, context, err);
+    tail_walk_begin(r, table, prefix, from, &walk);
+    code = walk_rows(cursor, table, prefix, from, tail_visit, &walk, err);
+    tail_walk_end(&walk, code != TRIAL_OK);
     give_cursor_back(r, table, cursor);
     return code;
 }
@@ -521,6 +512,7 @@ static trial_code walk_log(const store_read *r,
                            bool is_backwards,
                            store_visit *visit,
                            void *context,
+                           bool *ret_has_ended,
                            trial_error *err)
 {
     uint64_t position = from == 0 && !is_backwards ? 1 : from;
@@ -529,13 +521,13 @@ static trial_code walk_log(const store_read *r,
     MDB_val v;
     int rc;
 
-    if (is_backwards && (position == 0 || position > r->head)) {
-        position = r->head;
+    if (is_backwards && (position == 0 || position > r->kept)) {
+        position = r->kept;
     }
-    if (position == 0 || position > r->head) {
+    if (position == 0 || position > r->kept) {
         return TRIAL_OK;
     }
-    for (rc = cursor_get(cursor, &k, &v, MDB_SET_KEY); position >= 1 && position <= r->head;
+    for (rc = cursor_get(cursor, &k, &v, MDB_SET_KEY); position >= 1 && position <= r->kept;
          rc = cursor_get(cursor, &k, &v, is_backwards ? MDB_PREV : MDB_NEXT)) {
         uint64_t name = htobe64(position);
         trial_bytes record = { 0 };
@@ -552,6 +544,7 @@ static trial_code walk_log(const store_read *r,
             return code;
         }
         if (!visit(context, (trial_bytes){ (const uint8_t *)&name, sizeof name }, record)) {
+            *ret_has_ended = true;
             return TRIAL_OK;
         }
         position = is_backwards ? position - 1 : position + 1;
@@ -566,14 +559,20 @@ trial_code store_read_log(store_read *r,
                           void *context,
                           trial_error *err)
 {
+    bool has_ended = is_backwards && !tail_log(r, from, true, visit, context);
     MDB_cursor *cursor;
-    trial_code code;
+    trial_code code = TRIAL_OK;
     int rc = take_cursor(r, STORE_LOG, &cursor);
 
     if (rc != MDB_SUCCESS) {
         return store_fail(err, rc, "reading the log");
     }
-    code = walk_log(r, cursor, from, is_backwards, visit, context, err);
+    if (!has_ended) {
+        code = walk_log(r, cursor, from, is_backwards, visit, context, &has_ended, err);
+    }
     give_cursor_back(r, STORE_LOG, cursor);
+    if (code == TRIAL_OK && !has_ended && !is_backwards) {
+        (void)tail_log(r, from, false, visit, context); /* nothing follows it */
+    }
     return code;
 }

@@ -2,6 +2,7 @@
  *
  * place.c finds the directory, journal.c and table.c hold the bytes, overlay.c what is newer than
  * LMDB, commit.c moves it there, write.c and read.c are the two sides that callers see. */
+#include "pages.h"
 #include "store_internal.h"
 
 #include "trial/limits.h"
@@ -9,6 +10,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+
+#define SNAPSHOT_TRIES 16 /* to find one that no two commits have overtaken yet */
 
 static trial_code check_settings(const store_settings *settings, trial_error *err)
 {
@@ -93,8 +96,8 @@ store_open(const store_settings *settings, store **ret_store, bool *ret_is_new, 
     if (code == TRIAL_OK && journal_last(&s->journal) > s->committed) {
         s->flushed = journal_last(&s->journal);
     }
-    s->active = &s->overlays[0];
-    overlay_reset(s->active, s->head + 1);
+    s->active = &s->layers[0];
+    overlay_reset(&s->active->rows, s->head + 1);
     s->batch = 1;
     if (code != TRIAL_OK) {
         store_close(s);
@@ -117,13 +120,38 @@ void store_close(store *s)
     reads_done(s);
     tables_close(&s->tables);
     journal_close(&s->journal);
-    overlay_done(&s->overlays[0]);
-    overlay_done(&s->overlays[1]);
+    for (uint32_t i = 0; i < STORE_LAYERS; i++) {
+        overlay_done(&s->layers[i].rows);
+    }
     (void)pthread_mutex_destroy(&s->reads_lock);
     (void)pthread_mutex_destroy(&s->committer.lock);
     (void)pthread_cond_destroy(&s->committer.changed);
     place_close(s);
     free(s);
+}
+
+trial_code store_check_pages(store *s, trial_error *err)
+{
+    pages_depth depth = s->settings.is_read_only ? PAGES_ALL : PAGES_PATHS;
+    char path[STORE_PATH_BYTES_MAX];
+    trial_code code = TRIAL_BUSY;
+    int fd = -1;
+
+    (void)place_join(path, s->path, STORE_LMDB "/data.mdb"); /* place_open() saw to the length */
+    for (int i = 0; i < SNAPSHOT_TRIES && code == TRIAL_BUSY; i++) {
+        uint64_t committed;
+        store_read *r = NULL;
+        int rc = mdb_env_get_fd(s->tables.env, &fd);
+
+        code = rc == MDB_SUCCESS ? store_read_begin(s, &r, &committed, err)
+                                 : store_fail(err, rc, "looking at '%s'", path);
+        if (code == TRIAL_OK) {
+            TRIAL_ASSERT(r != NULL);
+            code = pages_check(fd, path, mdb_txn_id(r->txn), depth, INT64_MAX, err);
+        }
+        store_read_end(r);
+    }
+    return code;
 }
 
 const char *store_name(const store *s)

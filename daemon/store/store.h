@@ -8,6 +8,7 @@
 
 typedef struct store store;
 typedef struct store_read store_read;
+typedef struct store_tail store_tail;
 
 /** The tables. LOG is keyed by position (store_append); the others by 1..511 bytes of the caller's.
  */
@@ -152,9 +153,26 @@ uint64_t store_batch_committed(const store *s);
 /** Commit everything and wait for it: at the end. */
 TRIAL_MUST_USE trial_code store_commit_all(store *s, trial_error *err);
 
-/* A reader's side: a snapshot of one moment of LMDB. Short: give it back before any wait. */
+/**
+ * What is flushed and LMDB does not hold, for readers who would have to wait for a commit. Taken by
+ * the writer between two turns, lent to one reader's thread, given back by the writer: nothing of
+ * it changes meanwhile, and its memory is not used again.
+ *
+ * NULL where the swap of a rebuild is not committed, or where those that were not given back leave
+ * nothing to write on in: then wait until store_committed() is there. NULL may be given back.
+ */
+store_tail *store_tail_take(store *s);
+void store_tail_give(store_tail *tail);
 
-/** Begin a snapshot; ret_committed is the last position it holds. */
+/* A reader's side: a snapshot of one moment of LMDB, and of the tail that lay in front of it.
+ * Short: give it back before any wait. */
+
+/** Begin a snapshot; ret_head is the last position it holds, that of the tail or a later one. NULL:
+ * what LMDB holds. */
+TRIAL_MUST_USE trial_code store_read_begin_with(
+    store *s, const store_tail *tail, store_read **ret_read, uint64_t *ret_head, trial_error *err);
+
+/** The same with no tail. */
 TRIAL_MUST_USE trial_code store_read_begin(store *s,
                                            store_read **ret_read,
                                            uint64_t *ret_committed,

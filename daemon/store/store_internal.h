@@ -44,6 +44,28 @@ static inline uint32_t store_slot(store_table table, uint32_t generation)
     return (uint32_t)STORE_TABLE_COUNT + (table == STORE_STATE ? 0 : 1);
 }
 
+/** An overlay and what belongs to it. Frozen ones lie in front of LMDB, oldest first. */
+typedef struct store_layer {
+    overlay rows;
+    uint64_t batch;      /* its number, from 1 */
+    uint32_t generation; /* of its rows */
+    uint32_t readers;    /* tails that hold it: it is not used again before they are given back */
+    bool is_frozen;      /* LMDB does not hold it yet, and nobody changes it */
+} store_layer;
+
+/** One is written, and every turn with a read behind it freezes one; from STORE_LAYERS_DUE on they
+ * are committed, and as many again may be frozen meanwhile. More of them make the writer's look-ups
+ * longer. */
+#define STORE_LAYERS 12u
+#define STORE_LAYERS_DUE 4u
+
+/** Layers of one generation, oldest first, that LMDB did not hold when it was taken. */
+struct store_tail {
+    store *owner;
+    store_layer *layers[STORE_LAYERS];
+    uint32_t count;
+};
+
 struct store_read {
     store *owner;
     store_read *next_free;
@@ -52,9 +74,12 @@ struct store_read {
     MDB_cursor *cursors[STORE_SLOT_COUNT];
     bool is_cursor_fresh[STORE_SLOT_COUNT]; /* renewed for this snapshot */
     bool is_in_use;
-    bool is_fixed;       /* reads `generation`, whichever is current */
-    uint32_t generation; /* that it reads */
-    uint64_t head;       /* the last position it holds */
+    bool is_fixed;          /* reads `generation`, whichever is current */
+    uint32_t generation;    /* that it reads */
+    uint64_t head;          /* the last position it holds */
+    uint64_t kept;          /* the last position that LMDB holds in it */
+    const store_tail *tail; /* what lies in front of LMDB; NULL: nothing */
+    uint32_t tail_from;     /* its first layer that LMDB does not hold */
     int64_t begun_ms;
 };
 
@@ -71,8 +96,9 @@ typedef struct store_committer {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     commit_state state;
-    const overlay *batch; /* frozen: read by both, changed by none */
-    uint32_t generation;  /* that its rows belong to; it is current once they are committed */
+    const store_layer *batch[STORE_LAYERS]; /* frozen: read by both, changed by none */
+    uint32_t count; /* of them, oldest first; their generation is current once they are in */
+    size_t rows;    /* that the last one put */
     trial_code code;
     trial_error err;
     uint64_t took_ns; /* the last one */
@@ -88,22 +114,22 @@ struct store {
     int marker_fd;    /* locked for life */
     store_tables tables;
     journal journal;
-    overlay overlays[2];
-    overlay *active;
-    overlay *frozen;      /* NULL: none; else being committed, or waiting for room to be */
+    store_layer layers[STORE_LAYERS];
+    store_layer *active;
+    store_layer *frozen[STORE_LAYERS]; /* oldest first: being committed, or waiting to be */
+    uint32_t frozen_count;
+    uint32_t committing;  /* of them, the oldest: a commit has them */
     store_read *snapshot; /* the writer's own, renewed after every commit */
     uint64_t head;
     uint64_t flushed;
     uint64_t committed;
-    uint64_t batch;        /* counts the overlays: the active one's number, from 1 */
-    uint64_t frozen_batch; /* that of the frozen one */
+    uint64_t batch; /* counts the layers: the active one's number, from 1 */
     uint64_t batch_committed;
-    size_t turn_at;             /* where the turn that is not flushed begins in the active log */
-    uint32_t generation;        /* of the rows that the writer puts */
-    uint32_t frozen_generation; /* of those in the frozen overlay */
-    uint32_t current;           /* as LMDB has it, the writer's word */
-    _Atomic bool is_building;   /* a rebuild has the generation that is not current */
-    _Atomic bool has_failed;    /* LMDB failed a piece of it */
+    size_t turn_at;           /* where the turn that is not flushed begins in the active log */
+    uint32_t generation;      /* of the rows that the writer puts */
+    uint32_t current;         /* as LMDB has it, the writer's word */
+    _Atomic bool is_building; /* a rebuild has the generation that is not current */
+    _Atomic bool has_failed;  /* LMDB failed a piece of it */
     store_committer committer;
     int64_t commit_failed_ms;   /* 0: the last one succeeded */
     trial_error commit_failure; /* else why not */
@@ -212,6 +238,49 @@ int commit_compare_rows(const void *left, const void *right);
 /** LMDB reports a full disk as EIO: was it one, where so many bytes were wanted and so many were
  * free before? And it says that its map is full where damage has it ask for more than there is. */
 int commit_reason(const store *s, int rc, uint64_t wanted, uint64_t free_before);
+
+/* layer.c */
+
+/** Freeze the active layer if `least` or more others are free, the first of which is written then.
+ * False: they are not, or a turn is not flushed. True also where there is nothing to freeze. */
+bool layer_freeze(store *s, uint32_t least);
+
+/** Is the row, of the layer with that index among `count`, replaced in a newer one? */
+bool layer_replaces(const store_layer *const *layers,
+                    uint32_t count,
+                    uint32_t index,
+                    const overlay_row *row);
+
+/* tail.c */
+
+/** Leave out what LMDB holds by now: where the snapshot is new. */
+void tail_begin(store_read *r);
+
+/** What the tail says of a row; false: nothing, LMDB is asked. */
+bool tail_get(const store_read *r, store_table table, trial_bytes key, trial_bytes *ret_value);
+
+/** A record behind those that LMDB holds. */
+trial_bytes tail_record(const store_read *r, uint64_t position);
+
+/** Visit those records, from a position on; false where a visit ended it. */
+bool tail_log(
+    const store_read *r, uint64_t from, bool is_backwards, store_visit *visit, void *context);
+
+/** A walk over the rows of LMDB that takes those of the tail in. Begin, give tail_visit() to the
+ * walk, end. */
+typedef struct tail_walk {
+    store_visit *visit;
+    void *context;
+    const overlay_row **rows; /* of the tail, by key */
+    size_t count;
+    size_t at;
+    bool has_ended; /* a visit ended it */
+} tail_walk;
+
+void tail_walk_begin(
+    const store_read *r, store_table table, trial_bytes prefix, trial_bytes from, tail_walk *walk);
+bool tail_visit(void *walk, trial_bytes key, trial_bytes value);
+void tail_walk_end(tail_walk *walk, bool has_failed);
 
 /* generation.c */
 

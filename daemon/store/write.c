@@ -34,7 +34,7 @@ uint64_t store_batch_committed(const store *s)
 
 void store_append(store *s, trial_bytes record)
 {
-    overlay *o = s->active;
+    overlay *o = &s->active->rows;
 
     if (s->head == s->flushed) { /* the first of a turn; while recovering it is flushed already */
         s->turn_at = o->log_size;
@@ -46,44 +46,42 @@ void store_append(store *s, trial_bytes record)
 void store_put(store *s, store_table table, trial_bytes key, trial_bytes value)
 {
     TRIAL_ASSERT(table > STORE_LOG && table < STORE_TABLE_COUNT);
-    overlay_put(s->active, table, key, value);
+    overlay_put(&s->active->rows, table, key, value);
 }
 
 void store_delete(store *s, store_table table, trial_bytes key)
 {
     TRIAL_ASSERT(table > STORE_LOG && table < STORE_TABLE_COUNT);
-    overlay_delete(s->active, table, key);
+    overlay_delete(&s->active->rows, table, key);
 }
 
 trial_code
 store_get(store *s, store_table table, trial_bytes key, trial_bytes *ret_value, trial_error *err)
 {
-    static const uint8_t nothing;
     uint64_t hash = overlay_hash(table, key);
-    const overlay_row *row = overlay_find(s->active, hash, table, key);
+    const overlay_row *row = overlay_find(&s->active->rows, hash, table, key);
 
     TRIAL_ASSERT(table > STORE_LOG && table < STORE_TABLE_COUNT);
-    if (row == NULL && s->frozen != NULL &&
-        store_slot(table, s->generation) == store_slot(table, s->frozen_generation)) {
-        row = overlay_find(s->frozen, hash, table, key);
+    for (uint32_t i = s->frozen_count; row == NULL && i > 0; i--) {
+        const store_layer *layer = s->frozen[i - 1];
+
+        if (store_slot(table, s->generation) == store_slot(table, layer->generation)) {
+            row = overlay_find(&layer->rows, hash, table, key);
+        }
     }
     if (row == NULL) {
         return store_read_get(s->snapshot, table, key, ret_value, err);
     }
-    *ret_value =
-        row->is_deleted ? (trial_bytes){ 0 } : (trial_bytes){ row->value, row->value_size };
-    if (!row->is_deleted && row->value_size == 0) {
-        ret_value->data = &nothing; /* an empty value is there all the same */
-    }
+    *ret_value = overlay_value(row);
     return TRIAL_OK;
 }
 
 trial_code store_get_record(store *s, uint64_t position, trial_bytes *ret_record, trial_error *err)
 {
-    trial_bytes record = overlay_record_at(s->active, position);
+    trial_bytes record = overlay_record_at(&s->active->rows, position);
 
-    if (record.data == NULL && s->frozen != NULL) {
-        record = overlay_record_at(s->frozen, position);
+    for (uint32_t i = s->frozen_count; record.data == NULL && i > 0; i--) {
+        record = overlay_record_at(&s->frozen[i - 1]->rows, position);
     }
     if (record.data == NULL) {
         return store_read_record(s->snapshot, position, ret_record, err);
@@ -94,13 +92,13 @@ trial_code store_get_record(store *s, uint64_t position, trial_bytes *ret_record
 
 void store_mark(store *s)
 {
-    overlay_mark(s->active);
+    overlay_mark(&s->active->rows);
 }
 
 void store_rewind(store *s)
 {
-    overlay_rewind(s->active);
-    s->head = overlay_last(s->active);
+    overlay_rewind(&s->active->rows);
+    s->head = overlay_last(&s->active->rows);
 }
 
 static trial_code refuse_for_space(store *s, trial_error *err)
@@ -158,7 +156,7 @@ static trial_code make_room(store *s, uint64_t size, trial_error *err)
 trial_code store_has_room(store *s, uint64_t bytes, trial_error *err)
 {
     uint64_t pending =
-        JOURNAL_HEADER_BYTES + (s->head > s->flushed ? s->active->log_size - s->turn_at : 0);
+        JOURNAL_HEADER_BYTES + (s->head > s->flushed ? s->active->rows.log_size - s->turn_at : 0);
     uint64_t size = pending + bytes + bytes / 16 + JOURNAL_BLOCK_BYTES; /* lengths: 4 a record */
     trial_code code = TRIAL_OK;
 
@@ -181,7 +179,7 @@ trial_code store_has_room(store *s, uint64_t bytes, trial_error *err)
 
 trial_code store_flush(store *s, trial_error *err)
 {
-    overlay *o = s->active;
+    overlay *o = &s->active->rows;
     trial_code code;
 
     if (s->head <= s->flushed) {

@@ -120,7 +120,7 @@ static void serve_pages(desk *d, subscribers *s, uint64_t head, uint64_t now_ms)
         job->filter.choice.known_position = head; /* the log has more than has been handed over */
         job->range.bytes = TRIAL_REQUEST_BYTES_DEFAULT / 2;
         job->code = answers_page_read(
-            d->store, &d->known, &job->filter, &job->range, &job->page, &job->err);
+            d->store, NULL, &d->known, &job->filter, &job->range, &job->page, &job->err);
         assert_int_equal(job->code, TRIAL_OK);
         job->page.head = head;
         subscribers_take_page(s, job, now_ms);

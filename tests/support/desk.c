@@ -317,43 +317,78 @@ static void commit(desk *d)
     assert_int_equal(store_commit_all(d->store, &err), TRIAL_OK);
 }
 
+static const answers_settings answers_bounds = { TRIAL_REQUEST_BYTES_DEFAULT };
+
+static void
+answer_with(desk *d, store_tail *tail, const trial_request *request, pack_writer *answer)
+{
+    trial_error err = TRIAL_ERROR_NONE; /* a refusal is an answer */
+
+    if (request->method == TRIAL_METHOD_READ) {
+        (void)answers_read(
+            d->store, tail, &d->known, &answers_bounds, 77, &request->as.read, answer, &err);
+    } else {
+        (void)answers_query(d->store,
+                            tail,
+                            &answers_bounds,
+                            77,
+                            &request->as.query,
+                            trial_date_of(d->now_ns),
+                            answer,
+                            &err);
+    }
+}
+
+/* What is in front of LMDB is answered from as what LMDB holds is. */
+static void answer(desk *d, const trial_request *request, pack_writer *ret_answer)
+{
+    trial_error err = TRIAL_ERROR_NONE;
+    pack_writer early = { 0 };
+    store_tail *tail;
+
+    assert_int_equal(store_flush(d->store, &err), TRIAL_OK);
+    tail = store_tail_take(d->store);
+    assert_true(tail != NULL || store_is_swapping(d->store));
+    if (tail != NULL) {
+        answer_with(d, tail, request, &early);
+    }
+    commit(d);
+    answer_with(d, NULL, request, ret_answer);
+    if (tail == NULL) {
+        return;
+    }
+    assert_int_equal(early.size, ret_answer->size);
+    assert_memory_equal(early.data, ret_answer->data, early.size);
+    early.size = 0;
+    answer_with(d, tail, request, &early); /* LMDB holds all that the tail does by now */
+    assert_int_equal(early.size, ret_answer->size);
+    assert_memory_equal(early.data, ret_answer->data, early.size);
+    store_tail_give(tail);
+    pack_writer_done(&early);
+}
+
 static json_t *ask(desk *d, const char *method, const char *params)
 {
-    const answers_settings settings = { TRIAL_REQUEST_BYTES_DEFAULT };
     answers_progress progress = { 0 };
     trial_arena arena = { 0 };
     pack_writer frame = { 0 };
-    pack_writer answer = { 0 };
+    pack_writer answered = { 0 };
     trial_error err = TRIAL_ERROR_NONE;
     trial_request request;
 
-    commit(d);
     make_request(method, desk_json(params), &frame, &arena, &request);
-    if (request.method == TRIAL_METHOD_READ) {
-        (void)answers_read(d->store,
-                           &d->known,
-                           &settings,
-                           77,
-                           &request.as.read,
-                           &answer,
-                           &err); /* a refusal is an answer */
-    } else if (request.method == TRIAL_METHOD_QUERY) {
-        (void)answers_query(d->store,
-                            &settings,
-                            77,
-                            &request.as.query,
-                            trial_date_of(d->now_ns),
-                            &answer,
-                            &err); /* so here */
+    if (request.method != TRIAL_METHOD_VERIFY) {
+        answer(d, &request, &answered);
     } else {
-        if (answers_verify(d->store, 77, &request.as.verify, &progress, &answer, &err) ==
+        commit(d);
+        if (answers_verify(d->store, 77, &request.as.verify, &progress, &answered, &err) ==
             TRIAL_STORAGE) {
             assert_true(err.position > 0);
         }
     }
-    (void)keep_answer(d, &answer);
+    (void)keep_answer(d, &answered);
     pack_writer_done(&frame);
-    pack_writer_done(&answer);
+    pack_writer_done(&answered);
     trial_arena_done(&arena);
     return d->answer;
 }

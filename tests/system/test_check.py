@@ -40,7 +40,7 @@ class Check(harness.DaemonCase):
         self.assertEqual(figures["lag"], ("5", "", "4", "5", "0"))
         self.check("--lag", "3,4", status=CRITICAL)
         self.check("--lag", "5,6", status=OK)
-        self.peer.call("query", view="funnel")  # which waits for the commit
+        self.peer.call("verify")  # which waits for the commit
         self.check("--lag", "0,0", status=OK)
 
     def test_a_consumer_that_does_not_acknowledge(self):

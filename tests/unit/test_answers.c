@@ -157,8 +157,8 @@ static void assert_at_once(desk *d, const struct trial_request_read *request, bo
 
     assert_int_equal(answers_read_at_once(d->store, &d->known, 5, request, &answer), is_wanted);
     if (is_wanted) {
-        assert_int_equal(answers_read(d->store, &d->known, &settings, 5, request, &other, &err),
-                         TRIAL_OK);
+        assert_int_equal(
+            answers_read(d->store, NULL, &d->known, &settings, 5, request, &other, &err), TRIAL_OK);
         assert_int_equal(answer.size, other.size);
         assert_memory_equal(answer.data, other.data, answer.size);
         pack_writer_done(&other);
@@ -420,13 +420,14 @@ static void test_the_answer_stays_under_its_limit(void **state)
     desk_import(d, 0, 300, 300);
     assert_int_equal(store_commit_all(d->store, &err), TRIAL_OK);
     request.as.query.view = TRIAL_TEXT("municipality");
-    assert_int_equal(answers_query(d->store, &settings, 77, &request.as.query, 0, &answer, &err),
-                     TRIAL_OK);
+    assert_int_equal(
+        answers_query(d->store, NULL, &settings, 77, &request.as.query, 0, &answer, &err),
+        TRIAL_OK);
     assert_in_range(answer.size, 4096, 8192);
     pack_writer_reset(&answer);
     request = (trial_request){ .msgid = 77 };
     assert_int_equal(
-        answers_read(d->store, &d->known, &settings, 77, &request.as.read, &answer, &err),
+        answers_read(d->store, NULL, &d->known, &settings, 77, &request.as.read, &answer, &err),
         TRIAL_OK);
     assert_in_range(answer.size, 4096, 8192);
     pack_writer_done(&answer);
