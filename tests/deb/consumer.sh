@@ -34,6 +34,7 @@ config=$(find "$installed" -name trial.pc)
 libraries=$(dirname "$(dirname "$config")")
 export LD_LIBRARY_PATH="$libraries"
 
+# shellcheck disable=SC2046 # words
 cc -std=c17 -Wall -Werror -o "$scratch/by-pkg-config" "$root/tests/deb/consumer.c" $(
     PKG_CONFIG_SYSROOT_DIR=$scratch/installed PKG_CONFIG_LIBDIR=$(dirname "$config") pkg-config --cflags --libs trial
 )

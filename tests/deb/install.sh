@@ -55,7 +55,7 @@ expect() {
 package() {
     inside dpkg "$@" >"$scratch/dpkg" 2>&1 || {
         cat "$scratch/dpkg"
-        expect "dpkg $1" failed done
+        expect "dpkg $1" refused taken
     }
 }
 
@@ -81,7 +81,8 @@ for deb in "$build"/packages/*.deb; do
 done
 mkdir "$scratch/root/tmp/debs"
 mount --bind "$scratch" "$scratch/root/tmp/debs"
-first_debs= second_debs=
+first_debs=''
+second_debs=''
 for name in $names; do
     first_debs="$first_debs /tmp/debs/first/$name.deb"
     second_debs="$second_debs /tmp/debs/second/$name.deb"
