@@ -71,6 +71,18 @@ static trial_code judge_evaluation_source(const trial_event *event, trial_error 
     return fail_source(event, wanted, err);
 }
 
+/* What anybody may say of a subject, a correction among it, nobody else says of rights. */
+static trial_code judge_key_source(const trial_event *event, trial_error *err)
+{
+    rules_words wanted = { 0 };
+
+    if (trial_emitter_of(event->source) == 1u << TRIAL_EMITTER_BIT_D) {
+        return TRIAL_OK;
+    }
+    rules_words_add(&wanted, TRIAL_TEXT("the daemon itself"));
+    return fail_source(event, wanted, err);
+}
+
 trial_code rules_emitter(const trial_event *event, trial_error *err)
 {
     trial_emitters allowed = trial_event_row_of(event->type)->emitters;
@@ -83,6 +95,9 @@ trial_code rules_emitter(const trial_event *event, trial_error *err)
             }
         }
         return fail_source(event, wanted, err);
+    }
+    if (event->kind == TRIAL_KIND_KEY) {
+        return judge_key_source(event, err);
     }
     if (event->type == TRIAL_EVENT_TRIAL_CHARTER_PUBLISHED) {
         return judge_charter_source(event, err);

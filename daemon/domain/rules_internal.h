@@ -127,6 +127,7 @@ struct trial_round_fact *rules_round(const struct trial_programme *programme, tr
 #define PROGRAMME_AT(UPPER) TRIAL_CHOICE_programme_state_##UPPER
 #define NETWORK_AT(UPPER) TRIAL_CHOICE_network_state_##UPPER
 #define LAW_AT(UPPER) TRIAL_CHOICE_law_state_##UPPER
+#define RIGHT_AT(UPPER) TRIAL_CHOICE_right_state_##UPPER
 #define EXEMPTION_AT(UPPER) TRIAL_CHOICE_exemption_state_##UPPER
 
 #endif

@@ -97,6 +97,9 @@ static const machine_move moves[] = {
     { TRIAL_EVENT_LAW_ENTERED_INTO_FORCE, VARIANT_ORDER, LAW_AT(IN_FORCE), 0, NEW | IN(LAW_AT(PROPOSED)) | IN(LAW_AT(ENACTED)) },
     { TRIAL_EVENT_LAW_ENTERED_INTO_FORCE, VARIANT_ACT,   LAW_AT(IN_FORCE), 0, IN(LAW_AT(ENACTED)) },
 
+    { TRIAL_EVENT_RIGHT_GRANTED, 0, RIGHT_AT(GRANTED), 0, NEW | KNOWN },
+    { TRIAL_EVENT_RIGHT_REVOKED, 0, RIGHT_AT(REVOKED), 0, IN(RIGHT_AT(GRANTED)) },
+
     { TRIAL_EVENT_DEADLINE_SET,      0, STAYS, 0, KNOWN | STRANGER },
     { TRIAL_EVENT_DEADLINE_MOVED,    0, STAYS, 0, KNOWN | STRANGER },
     { TRIAL_EVENT_FIGURE_REPORTED,   0, STAYS, 0, KNOWN | STRANGER },
@@ -119,6 +122,8 @@ static const trial_choices *words_of(trial_kind kind)
         return &trial_choices_trial_state;
     case TRIAL_KIND_LAW:
         return &trial_choices_law_state;
+    case TRIAL_KIND_KEY:
+        return &trial_choices_right_state;
     case TRIAL_KIND_MUNICIPALITY:
     case TRIAL_KIND_CASE:
     case TRIAL_KIND_OTHER:
@@ -140,6 +145,8 @@ static trial_choice state_of(const trial_state *state)
         return state->as.trial.state;
     case TRIAL_KIND_LAW:
         return state->as.law.state;
+    case TRIAL_KIND_KEY:
+        return state->as.key.state;
     case TRIAL_KIND_MUNICIPALITY:
         return trial_text_is_set(state->as.municipality.name) ? 1 : 0;
     case TRIAL_KIND_CASE:
@@ -162,6 +169,8 @@ static trial_instant since_of(const trial_state *state)
         return state->as.trial.since;
     case TRIAL_KIND_LAW:
         return state->as.law.since;
+    case TRIAL_KIND_KEY:
+        return state->as.key.since;
     case TRIAL_KIND_MUNICIPALITY:
     case TRIAL_KIND_CASE:
     case TRIAL_KIND_OTHER:
@@ -189,6 +198,10 @@ static void set_state(trial_state *state, trial_choice to, trial_instant since)
     case TRIAL_KIND_LAW:
         state->as.law.state = to;
         state->as.law.since = since;
+        break;
+    case TRIAL_KIND_KEY:
+        state->as.key.state = to;
+        state->as.key.since = since;
         break;
     case TRIAL_KIND_MUNICIPALITY:
     case TRIAL_KIND_CASE:

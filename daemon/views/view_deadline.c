@@ -137,6 +137,7 @@ static bool is_over(const trial_state *state)
     case TRIAL_KIND_LAW:
         return state->as.law.state == TRIAL_CHOICE_law_state_IN_FORCE;
     case TRIAL_KIND_MUNICIPALITY:
+    case TRIAL_KIND_KEY:
     case TRIAL_KIND_CASE:
     case TRIAL_KIND_OTHER:
     case TRIAL_KIND_ANY:

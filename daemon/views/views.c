@@ -7,6 +7,7 @@ enum {
     N = 1 << TRIAL_KIND_NETWORK,
     T = 1 << TRIAL_KIND_TRIAL,
     L = 1 << TRIAL_KIND_LAW,
+    K = 1 << TRIAL_KIND_KEY,
     O = (1 << TRIAL_KIND_CASE) | (1 << TRIAL_KIND_OTHER),
 };
 

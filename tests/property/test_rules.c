@@ -60,7 +60,8 @@ static bool begins_a_life(const trial_event *event)
            event->type == TRIAL_EVENT_MUNICIPALITY_REGISTERED ||
            event->type == TRIAL_EVENT_NETWORK_APPLIED ||
            event->type == TRIAL_EVENT_APPLICATION_SUBMITTED ||
-           event->type == TRIAL_EVENT_LAW_PROPOSED || event->type == TRIAL_EVENT_LAW_ENACTED;
+           event->type == TRIAL_EVENT_LAW_PROPOSED || event->type == TRIAL_EVENT_LAW_ENACTED ||
+           event->type == TRIAL_EVENT_RIGHT_GRANTED;
 }
 
 static bool unknown_subject(history *past, trial_event *event)
@@ -394,6 +395,8 @@ static bool happens_once(const trial_event *event)
                event->type != TRIAL_EVENT_NETWORK_MEMBER_LEFT;
     case TRIAL_KIND_LAW:
         return true;
+    case TRIAL_KIND_KEY:
+        return event->type == TRIAL_EVENT_RIGHT_REVOKED;
     case TRIAL_KIND_PROGRAMME:
         return event->type != TRIAL_EVENT_PROGRAMME_EXTENDED &&
                event->type != TRIAL_EVENT_PROGRAMME_RESULTS_PUBLISHED;

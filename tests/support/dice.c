@@ -151,6 +151,8 @@ static const char *any_subject(history *past, history_dice *dice, trial_kind kin
         return history_name(past, "trial/t", 1 + history_roll(dice, 2));
     case TRIAL_KIND_LAW:
         return history_name(past, "law/l", 1 + history_roll(dice, 2));
+    case TRIAL_KIND_KEY:
+        return history_name(past, "key/k", 1 + history_roll(dice, 2));
     case TRIAL_KIND_CASE:
         return "case/c1";
     case TRIAL_KIND_OTHER:
@@ -166,7 +168,8 @@ static const char *any_source(history_dice *dice, trial_event_type type)
     static const char *const sources[] = { "/dk/regering",      "/dk/folketing",
                                            "/dk/ministerium/m", "/dk/netvaerk/n",
                                            "/dk/kommune/0101",  "/dk/kommune/0102",
-                                           "/dk/evaluator/e",   "/dk/presse/p" };
+                                           "/dk/evaluator/e",   "/dk/presse/p",
+                                           "/triald" };
     const uint32_t count = sizeof sources / sizeof sources[0];
     trial_emitters allowed = trial_event_row_of(type)->emitters;
     uint32_t first = history_roll(dice, count);

@@ -321,7 +321,7 @@ static const char *read_source(history *past, const char *word)
     static const char *const beginnings[][2] = {
         { "G", "/dk/regering" },     { "F", "/dk/folketing" },   { "M", "/dk/ministerium/m" },
         { "N", "/dk/netvaerk/n" },   { "E", "/dk/evaluator/e" }, { "P", "/dk/presse/p" },
-        { "K", "/dk/kommune/0101" },
+        { "K", "/dk/kommune/0101" }, { "D", "/triald" },
     };
 
     for (size_t i = 0; i < sizeof beginnings / sizeof beginnings[0]; i++) {

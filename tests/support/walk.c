@@ -452,6 +452,18 @@ static bool step_law(walk *walker, trial_event *ret_event)
     return true;
 }
 
+static bool step_key(walk *walker, trial_event *ret_event)
+{
+    walker->has_rights = !walker->has_rights;
+    *ret_event =
+        history_blank(walker->past,
+                      walker->has_rights ? TRIAL_EVENT_RIGHT_GRANTED : TRIAL_EVENT_RIGHT_REVOKED,
+                      "key/k1",
+                      "/triald",
+                      walker->now);
+    return true;
+}
+
 static bool step_other(walk *walker, trial_event *ret_event)
 {
     static const struct {
@@ -500,7 +512,8 @@ trial_event walk_step(walk *walker)
 {
     static bool (*const around[])(walk *, trial_event *) = {
         step_apply,        step_programme, step_round, step_deadline, step_member,
-        step_municipality, step_network,   step_law,   step_other,
+        step_municipality, step_network,   step_law,   step_key,
+        step_other,
     };
     const uint32_t around_count = sizeof around / sizeof around[0];
     trial_event event;

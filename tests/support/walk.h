@@ -40,6 +40,7 @@ typedef struct walk {
     uint32_t number;      /* of the newest network, law and programme */
     trial_choice network; /* state of that network */
     trial_choice law;
+    bool has_rights; /* of the key k1 */
     trial_choice programme;
     bool is_member; /* 0103, of n1 */
     bool is_alone;  /* 0103, appointed in p1 */

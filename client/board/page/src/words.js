@@ -209,6 +209,7 @@ export const WORDS = {
   "e.law.enacted": ["Lov vedtaget", "Law enacted"], "e.law.entered-into-force": ["Lov trådt i kraft", "Law entered into force"],
   "e.exemption.extended": ["Fritagelse forlænget", "Exemption extended"], "e.exemption.revoked": ["Fritagelse trukket tilbage", "Exemption revoked"],
   "e.exemption.expired": ["Fritagelse udløbet", "Exemption expired"], "e.correction.issued": ["Rettelse", "Correction issued"],
+  "e.right.granted": ["Rettigheder givet", "Rights granted"], "e.right.revoked": ["Rettigheder trukket tilbage", "Rights revoked"],
   "e.activity.completed": ["Aktivitet afsluttet", "Activity completed"],
   // figures that others publish
   "m.applications.endorsed": ["ansøgninger imødekommet", "applications endorsed"],
