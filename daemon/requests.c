@@ -12,11 +12,11 @@ typedef trial_code handler(loop *l,
                            const proto_frame *frame,
                            const trial_request *request);
 
-#define REQUEST(lower, UPPER, name, doc, result, ...) static handler on_##lower;
+#define REQUEST(lower, UPPER, name, role, doc, result, ...) static handler on_##lower;
 #include "trial/requests.def"
 
 static handler *const handlers[TRIAL_METHOD_COUNT] = {
-#define REQUEST(lower, UPPER, name, doc, result, ...) [TRIAL_METHOD_##UPPER] = on_##lower,
+#define REQUEST(lower, UPPER, name, role, doc, result, ...) [TRIAL_METHOD_##UPPER] = on_##lower,
 #include "trial/requests.def"
 };
 

@@ -265,7 +265,7 @@ trial_text trial_state_programme(const trial_state *state)
 
 /* requests.def */
 #include "trial/fields_rows.inc"
-#define REQUEST(lower, UPPER, name, doc, result, ...)                                              \
+#define REQUEST(lower, UPPER, name, role, doc, result, ...)                                        \
     static const trial_shape *shape_of_request_##lower(void)                                       \
     {                                                                                              \
         typedef struct trial_request_##lower here;                                                 \
@@ -280,8 +280,8 @@ trial_text trial_state_programme(const trial_state *state)
 #include "trial/fields_end.inc"
 
 static const trial_method_row method_rows[TRIAL_METHOD_COUNT] = {
-#define REQUEST(lower, UPPER, name, doc, result, ...)                                              \
-    [TRIAL_METHOD_##UPPER] = { name, doc, result, shape_of_request_##lower },
+#define REQUEST(lower, UPPER, name, role, doc, result, ...)                                        \
+    [TRIAL_METHOD_##UPPER] = { name, TRIAL_ROLE_##role, doc, result, shape_of_request_##lower },
 #include "trial/requests.def"
 };
 

@@ -177,6 +177,28 @@ trial_rule trial_rule_named(trial_text name)
     return rule;
 }
 
+static const char *const role_names[TRIAL_ROLE_COUNT] = {
+    [TRIAL_ROLE_NONE] = "",
+#define ROLE(UPPER, name, doc) [TRIAL_ROLE_##UPPER] = name,
+#include "trial/roles.def"
+};
+
+const char *trial_role_name(trial_role role)
+{
+    TRIAL_ASSERT(role < TRIAL_ROLE_COUNT);
+    return role_names[role];
+}
+
+trial_role trial_role_named(trial_text name)
+{
+    trial_role role = TRIAL_ROLE_NONE + 1;
+
+    while (role < TRIAL_ROLE_COUNT && !trial_text_is(name, role_names[role])) {
+        role++;
+    }
+    return role;
+}
+
 _Noreturn void trial_panic(const char *file, int line, const char *what)
 {
     (void)fprintf(stderr, "triald: a mistake of our own at %s:%d: %s\n", file, line, what);

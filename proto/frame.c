@@ -332,7 +332,8 @@ void proto_put_error(pack_writer *writer, uint32_t msgid, const trial_error *err
     bool has_field = err->field[0] != '\0';
     bool has_rule = err->rule != TRIAL_RULE_NONE;
     unsigned count = (has_field ? 1u : 0u) + (has_rule ? 1u : 0u) + (err->index >= 0 ? 1u : 0u) +
-                     (err->position >= 0 ? 1u : 0u) + (err->revision >= 0 ? 1u : 0u);
+                     (err->position >= 0 ? 1u : 0u) + (err->revision >= 0 ? 1u : 0u) +
+                     (err->right != TRIAL_ROLE_NONE ? 1u : 0u);
 
     pack_put_list(writer, 4);
     pack_put_unsigned(writer, PROTO_RESPONSE);
@@ -349,6 +350,10 @@ void proto_put_error(pack_writer *writer, uint32_t msgid, const trial_error *err
     put_number(writer, "index", err->index);
     put_number(writer, "position", err->position);
     put_number(writer, "revision", err->revision);
+    if (err->right != TRIAL_ROLE_NONE) {
+        pack_put_word(writer, "right");
+        pack_put_word(writer, trial_role_name(err->right));
+    }
     if (has_rule) {
         pack_put_word(writer, "rule");
         pack_put_word(writer, trial_rule_name(err->rule));
@@ -383,6 +388,10 @@ static void read_detail(trial_bytes detail, trial_error *err)
             trial_rule rule = trial_rule_named(pack_text(&value));
 
             err->rule = rule == TRIAL_RULE_COUNT ? TRIAL_RULE_NONE : rule;
+        } else if (trial_text_is(entry.name, "right")) {
+            trial_role right = trial_role_named(pack_text(&value));
+
+            err->right = right == TRIAL_ROLE_COUNT ? TRIAL_ROLE_NONE : right;
         } else if (pack_peek(&value) != PACK_UNSIGNED) {
             continue; /* a detail of a later protocol */
         } else if (trial_text_is(entry.name, "index")) {

@@ -133,14 +133,25 @@ static void describe_events(FILE *out)
 
 static void describe_requests(FILE *out)
 {
-    (void)fprintf(out, "| method | parameters | result | what it does |\n|---|---|---|---|\n");
+    (void)fprintf(
+        out, "| method | role | parameters | result | what it does |\n|---|---|---|---|---|\n");
     for (trial_method method = 0; method < TRIAL_METHOD_COUNT; method++) {
         const trial_method_row *row = trial_method_row_of(method);
 
-        (void)fprintf(out, "| `%s` | ", row->name);
+        (void)fprintf(out,
+                      "| `%s` | %s | ",
+                      row->name,
+                      row->role == TRIAL_ROLE_NONE ? "any" : trial_role_name(row->role));
         describe_fields(row->shape(), out);
         (void)fprintf(out, " | %s | %s |\n", row->result, row->doc);
     }
+}
+
+static void describe_roles(FILE *out)
+{
+    (void)fprintf(out, "| role | who has it may |\n|---|---|\n");
+#define ROLE(UPPER, name, doc) (void)fprintf(out, "| `%s` | %s |\n", name, doc);
+#include "trial/roles.def"
 }
 
 static void describe_errors(FILE *out)
@@ -348,6 +359,7 @@ bool config_describe(const char *what, FILE *out)
         { "example", describe_example },
         { "events", describe_events },
         { "requests", describe_requests },
+        { "roles", describe_roles },
         { "errors", describe_errors },
         { "rules", describe_rules },
         { "views", describe_views },

@@ -81,6 +81,14 @@ typedef enum trial_rule {
     TRIAL_RULE_COUNT
 } trial_rule;
 
+/** What a certificate lets a peer do: the roles of roles.def; TRIAL_ROLE_NONE is 0. */
+typedef enum trial_role {
+    TRIAL_ROLE_NONE = 0,
+#define ROLE(UPPER, name, doc) TRIAL_ROLE_##UPPER,
+#include "trial/roles.def"
+    TRIAL_ROLE_COUNT
+} trial_role;
+
 #define TRIAL_ERROR_TEXT_BYTES 480
 #define TRIAL_ERROR_FIELD_BYTES 64
 
@@ -88,6 +96,7 @@ typedef enum trial_rule {
 typedef struct trial_error {
     trial_code code;
     trial_rule rule;
+    trial_role right;                    /* that the peer lacks */
     int system_errno;                    /* 0 unless a system call was at fault */
     int64_t index;                       /* of the event in its request, from 0 */
     int64_t position;                    /* of an event already in the log that stands in the way */
@@ -132,6 +141,8 @@ const char *trial_rule_name(trial_rule rule);
 const char *trial_rule_sentence(trial_rule rule);
 trial_code trial_rule_code(trial_rule rule);  /* TRIAL_OK for a warning */
 trial_rule trial_rule_named(trial_text name); /* TRIAL_RULE_COUNT where there is none */
+const char *trial_role_name(trial_role role);
+trial_role trial_role_named(trial_text name); /* TRIAL_ROLE_COUNT where there is none */
 
 /** End the process over a mistake of our own. */
 _Noreturn void trial_panic(const char *file, int line, const char *what);

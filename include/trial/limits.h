@@ -18,6 +18,7 @@
 #define TRIAL_TIME_YEAR_MAX 2100
 #define TRIAL_SALT_BYTES 32
 #define TRIAL_HASH_BYTES 32
+#define TRIAL_KEY_TEXT_BYTES 41 /* 32 bytes of a CURVE key in Z85, and the NUL */
 
 /* Defaults of the limits that are settings. */
 #define TRIAL_EVENT_BYTES_DEFAULT (64 * 1024)

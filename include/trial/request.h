@@ -5,13 +5,13 @@
 #include "trial/shape.h"
 
 typedef enum trial_method {
-#define REQUEST(lower, UPPER, name, doc, result, ...) TRIAL_METHOD_##UPPER,
+#define REQUEST(lower, UPPER, name, role, doc, result, ...) TRIAL_METHOD_##UPPER,
 #include "trial/requests.def"
     TRIAL_METHOD_COUNT
 } trial_method;
 
 #include "trial/fields_struct.inc"
-#define REQUEST(lower, UPPER, name, doc, result, ...)                                              \
+#define REQUEST(lower, UPPER, name, role, doc, result, ...)                                        \
     struct trial_request_##lower {                                                                 \
         bool is_read; /* its parameters were read */                                               \
         __VA_ARGS__                                                                                \
@@ -23,6 +23,7 @@ typedef enum trial_method {
 /** One row of requests.def. */
 typedef struct trial_method_row {
     const char *name;
+    trial_role role; /* that it asks for; NONE: whoever has any may ask */
     const char *doc;
     const char *result;
     const trial_shape *(*shape)(void);
@@ -36,7 +37,7 @@ typedef struct trial_request {
     trial_method method;
     uint32_t msgid;
     union {
-#define REQUEST(lower, UPPER, name, doc, result, ...) struct trial_request_##lower lower;
+#define REQUEST(lower, UPPER, name, role, doc, result, ...) struct trial_request_##lower lower;
 #include "trial/requests.def"
     } as;
 } trial_request;

@@ -165,11 +165,11 @@ static const char *any_subject(history *past, history_dice *dice, trial_kind kin
 /* A source that may say it, where the dice do not want another. */
 static const char *any_source(history_dice *dice, trial_event_type type)
 {
-    static const char *const sources[] = { "/dk/regering",      "/dk/folketing",
-                                           "/dk/ministerium/m", "/dk/netvaerk/n",
-                                           "/dk/kommune/0101",  "/dk/kommune/0102",
-                                           "/dk/evaluator/e",   "/dk/presse/p",
-                                           "/triald" };
+    static const char *const sources[] = {
+        "/dk/regering",    "/dk/folketing",    "/dk/ministerium/m",
+        "/dk/netvaerk/n",  "/dk/kommune/0101", "/dk/kommune/0102",
+        "/dk/evaluator/e", "/dk/presse/p",     "/triald"
+    };
     const uint32_t count = sizeof sources / sizeof sources[0];
     trial_emitters allowed = trial_event_row_of(type)->emitters;
     uint32_t first = history_roll(dice, count);

@@ -512,8 +512,7 @@ trial_event walk_step(walk *walker)
 {
     static bool (*const around[])(walk *, trial_event *) = {
         step_apply,        step_programme, step_round, step_deadline, step_member,
-        step_municipality, step_network,   step_law,   step_key,
-        step_other,
+        step_municipality, step_network,   step_law,   step_key,      step_other,
     };
     const uint32_t around_count = sizeof around / sizeof around[0];
     trial_event event;

@@ -1,0 +1,230 @@
+/* certificate.c - see certificate.h. */
+#include "certificate.h"
+
+#include "trial/arena.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* The characters of Z85 (ZeroMQ RFC 32), in the order of what they stand for. */
+static const char z85[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                          ".-:+=^!/*?&<>()[]{}@%$#";
+
+/* Where a name of the file goes. */
+static const struct entry {
+    const char *section;
+    const char *name;
+    size_t offset;
+    size_t room;
+} entries[] = {
+#define ENTRY(section, name, member)                                                               \
+    {                                                                                              \
+        section, name, offsetof(proto_certificate, member),                                        \
+            sizeof(((proto_certificate *)NULL)->member)                                            \
+    }
+    ENTRY("curve", "public-key", public_key), ENTRY("curve", "secret-key", secret_key),
+    ENTRY("metadata", "user", user),          ENTRY("metadata", "group", group),
+    ENTRY("metadata", "roles", roles),        ENTRY("metadata", "sources", sources),
+#undef ENTRY
+};
+#define ENTRY_COUNT (sizeof entries / sizeof entries[0])
+
+/* 40 characters, each five of them a number of 32 bits. */
+static bool is_key(const char *text)
+{
+    uint64_t number = 0;
+    size_t size = strlen(text);
+
+    for (size_t i = 0; i < size; i++) {
+        const char *at = strchr(z85, text[i]);
+
+        number = i % 5 == 0 ? 0 : number * 85;
+        if (at == NULL || number + (uint64_t)(at - z85) > UINT32_MAX) {
+            return false;
+        }
+        number += (uint64_t)(at - z85);
+    }
+    return size == TRIAL_KEY_TEXT_BYTES - 1;
+}
+
+static trial_text trim(trial_text text)
+{
+    while (text.size > 0 && isspace((unsigned char)text.at[0])) {
+        text = (trial_text){ text.at + 1, text.size - 1 };
+    }
+    while (text.size > 0 && isspace((unsigned char)text.at[text.size - 1])) {
+        text.size--;
+    }
+    return text;
+}
+
+/* Take one `name = "value"` of a section into its member. */
+static trial_code take_entry(
+    trial_text section, trial_text name, trial_text value, void *certificate, trial_error *err)
+{
+    for (size_t i = 0; i < ENTRY_COUNT; i++) {
+        char *member = (char *)certificate + entries[i].offset;
+
+        if (!trial_text_is(section, entries[i].section) || !trial_text_is(name, entries[i].name)) {
+            continue;
+        }
+        if (member[0] != '\0') {
+            return trial_fail(err, TRIAL_INVALID, "'%s' stands there twice", entries[i].name);
+        }
+        if (value.size >= entries[i].room) {
+            return trial_fail(err,
+                              TRIAL_INVALID,
+                              "'%s' has %u characters; at most %zu are taken",
+                              entries[i].name,
+                              value.size,
+                              entries[i].room - 1);
+        }
+        memcpy(member, value.at, value.size); /* the rest of the member is zero */
+        if (entries[i].room == TRIAL_KEY_TEXT_BYTES && !is_key(member)) {
+            return trial_fail(err,
+                              TRIAL_INVALID,
+                              "'%s' is no key: 40 characters of Z85 are expected",
+                              entries[i].name);
+        }
+        return TRIAL_OK;
+    }
+    return TRIAL_OK; /* of another program, or of people */
+}
+
+/* A line inside a section: name = "value". */
+static trial_code
+take_line(trial_text section, trial_text line, proto_certificate *certificate, trial_error *err)
+{
+    const char *equals = memchr(line.at, '=', line.size);
+    trial_text name;
+    trial_text value;
+
+    if (equals == NULL) {
+        return trial_fail(err, TRIAL_INVALID, "'name = \"value\"' is expected");
+    }
+    name = trim((trial_text){ line.at, (uint32_t)(equals - line.at) });
+    value = trim((trial_text){ equals + 1, (uint32_t)(line.at + line.size - equals - 1) });
+    if (value.size < 2 || (value.at[0] != '"' && value.at[0] != '\'') ||
+        value.at[value.size - 1] != value.at[0]) {
+        return trial_fail(err,
+                          TRIAL_INVALID,
+                          "the value of '%.*s' stands between quotes",
+                          (int)(name.size < 40 ? name.size : 40),
+                          name.at);
+    }
+    return take_entry(
+        section, name, (trial_text){ value.at + 1, value.size - 2 }, certificate, err);
+}
+
+trial_code
+proto_certificate_read(trial_text text, proto_certificate *ret_certificate, trial_error *err)
+{
+    trial_text section = { 0 };
+    uint32_t at = 0;
+    unsigned number = 0;
+
+    *ret_certificate = (proto_certificate){ 0 };
+    if (text.size > 0 && memchr(text.at, '\0', text.size) != NULL) {
+        return trial_fail(err, TRIAL_INVALID, "a byte of it is no text");
+    }
+    while (at < text.size) {
+        const char *begin = text.at + at;
+        const char *end = memchr(begin, '\n', text.size - at);
+        trial_text line = { begin, end == NULL ? text.size - at : (uint32_t)(end - begin) };
+        bool is_inside = line.size > 0 && isspace((unsigned char)begin[0]);
+        trial_code code = TRIAL_OK;
+
+        at += line.size + 1;
+        number++;
+        line = trim(line);
+        if (line.size == 0 || line.at[0] == '#') {
+            continue;
+        }
+        if (!is_inside) {
+            section = line; /* `name = "value"` at the edge is ZPL too; nobody writes it */
+        } else {
+            code = take_line(section, line, ret_certificate, err);
+        }
+        if (code != TRIAL_OK) {
+            (void)trial_fail_while(err, "line %u", number);
+            return code;
+        }
+    }
+    return TRIAL_OK;
+}
+
+trial_code
+proto_certificate_load(const char *path, proto_certificate *ret_certificate, trial_error *err)
+{
+    char text[PROTO_CERTIFICATE_BYTES_MAX + 1];
+    FILE *file = fopen(path, "re");
+    size_t size;
+    trial_code code = TRIAL_OK;
+
+    if (file == NULL) {
+        return trial_fail_errno(err, errno, "opening '%.300s'", path);
+    }
+    size = fread(text, 1, sizeof text, file);
+    if (ferror(file) != 0) {
+        code = trial_fail_errno(err, errno, "reading '%.300s'", path);
+    }
+    (void)fclose(file); /* it was only read */
+    if (code == TRIAL_OK && size == sizeof text) {
+        code = trial_fail(err,
+                          TRIAL_INVALID,
+                          "'%.300s' is larger than %u bytes: no certificate",
+                          path,
+                          PROTO_CERTIFICATE_BYTES_MAX);
+    }
+    if (code == TRIAL_OK) {
+        code = proto_certificate_read((trial_text){ text, (uint32_t)size }, ret_certificate, err);
+        if (code != TRIAL_OK) {
+            (void)trial_fail_while(err, "'%.150s'", path);
+        }
+    }
+    explicit_bzero(text, sizeof text); /* it may have been a secret */
+    return code;
+}
+
+void proto_fingerprint(const char *public_key, char ret_text[PROTO_HASH_TEXT_BYTES])
+{
+    uint8_t hash[TRIAL_HASH_BYTES];
+
+    proto_hash((trial_bytes){ (const uint8_t *)public_key, strlen(public_key) }, hash);
+    proto_hash_write(hash, ret_text);
+}
+
+trial_text proto_word_next(const char **words)
+{
+    static const char between[] = " ,\t";
+    const char *begin = *words + strspn(*words, between);
+    size_t size = strcspn(begin, between);
+
+    *words = begin + size;
+    return size == 0 ? (trial_text){ 0 } : (trial_text){ begin, (uint32_t)size };
+}
+
+trial_code proto_roles_read(const char *words, uint32_t *ret_roles, trial_error *err)
+{
+    trial_text word;
+
+    *ret_roles = 0;
+    for (word = proto_word_next(&words); trial_text_is_set(word); word = proto_word_next(&words)) {
+        trial_role role = trial_role_named(word);
+
+        if (role == TRIAL_ROLE_COUNT) {
+            return trial_fail(err,
+                              TRIAL_INVALID,
+                              "'%.*s' is no role; there are"
+#define ROLE(UPPER, name, doc) " " name
+#include "trial/roles.def"
+                              ,
+                              (int)(word.size < 40 ? word.size : 40),
+                              word.at);
+        }
+        *ret_roles |= 1u << role;
+    }
+    return TRIAL_OK;
+}
