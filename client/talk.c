@@ -17,6 +17,8 @@ trial_client_settings ctl_settings(const ctl_command *ctl)
     return (trial_client_settings){
         .endpoint = ctl->values[CTL_ENDPOINT],
         .feed = ctl->values[CTL_FEED],
+        .key = ctl->values[CTL_KEY],
+        .server_key = ctl->values[CTL_SERVER_KEY],
         .name = "trialctl",
         .timeout_ms = ctl->timeout_ms == 0 ? CTL_TIMEOUT_MS_DEFAULT : ctl->timeout_ms,
     };

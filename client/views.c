@@ -6,6 +6,8 @@
 #include "subscriptions.h"
 #include "word.h"
 
+#include <assert.h>
+
 #define ROWS_PAGE 1024
 #define DAY_MS 86400000u
 
@@ -33,8 +35,16 @@ static const struct columns {
     { "figure", "programme metric asOf value computed agrees source document" },
     { "refusal", "programme reason ministry round count" },
     { "duration", "programme step round ministry count least median most" },
+    { "right", "name state since roles sources uid gid fingerprint" },
     { "finding", "rule subject programme time position message" },
 };
+
+#define COLUMN(name, doc)
+#define VIEW(lower, UPPER, name, row, answers, kinds, columns) +1
+static_assert(sizeof columns / sizeof columns[0] == 0
+#include "trial/views.def"
+              ,
+              "every view has its columns");
 
 const char *views_columns(const char *view)
 {

@@ -199,6 +199,7 @@ void consumers_subscribe(loop *l, const net_message *message, const trial_reques
                                 message->is_delimited,
                                 subscribe,
                                 n,
+                                l->owner,
                                 store_flushed(l->store),
                                 now_ms,
                                 &id,

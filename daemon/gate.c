@@ -79,6 +79,12 @@ static bool give_some(loop *l, struct gate_peer *of)
         }
         of->first = job->next;
         of->last = of->first == NULL ? NULL : of->last;
+        if (!authority_still_allows(l, job)) {
+            of->count--;
+            of->bytes -= job->frame.size;
+            requests_refuse(l, job);
+            continue;
+        }
         of->given++;
         job->next = l->waiting; /* for a commit that holds what it needs */
         l->waiting = job;

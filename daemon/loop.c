@@ -17,7 +17,7 @@
 #define READ_TURN_REQUESTS 64u
 #define SINGLES_MIN 8u /* turns of one request: only one client is busy */
 
-enum { WATCH_SIGNALS, WATCH_COMMIT, WATCH_READERS, WATCH_COUNT };
+enum { WATCH_SIGNALS, WATCH_COMMIT, WATCH_READERS, WATCH_KEYS, WATCH_COUNT };
 
 static trial_code fail(loop *l, trial_code code, const trial_error *err)
 {
@@ -92,6 +92,7 @@ static trial_code finish_turn(loop *l)
     if (store_counted(l->store)->flushes > flushes) {
         probe_flushed(store_flushed(l->store), metrics_end_flush(&l->metrics));
     }
+    authority_settle(l);
     requests_answer_questions(l);
     send_replies(l);
     (void)metrics_end_stage(&l->metrics, TRIAL_STAGE_answer);
@@ -123,19 +124,29 @@ static trial_code send_answers(loop *l)
     return code;
 }
 
+/* May the turn take another message? */
+static bool has_room(const loop *l, uint32_t count, uint64_t bytes)
+{
+    return count < l->config->turn_requests && bytes < l->config->turn_bytes &&
+           (l->waiting == NULL || count < READ_TURN_REQUESTS);
+}
+
 /* Gather what has arrived, up to the bounds of a turn, and decide it. */
 static trial_code run_turn(loop *l)
 {
     net_message message;
     uint64_t bytes = 0;
     uint32_t count = 0;
-    trial_code code = TRIAL_OK;
+    bool is_added = false;
+    trial_code code;
 
     l->has_read = false;
     metrics_begin(&l->metrics);
     engine_turn_begin(l->engine, (int64_t)host_now_ns());
-    while (code == TRIAL_OK && count < l->config->turn_requests && bytes < l->config->turn_bytes &&
-           (l->waiting == NULL || count < READ_TURN_REQUESTS) && net_receive(l->net, &message)) {
+    code = authority_log(l, host_monotonic_ms(), &is_added);
+    /* What changes rights is a turn of its own: whoever asks next is judged by what is on disk. */
+    while (code == TRIAL_OK && !is_added && has_room(l, count, bytes) &&
+           net_receive(l->net, &message)) {
         if (count == 0) {
             probe_turn_start(l->metrics.turns);
         }
@@ -150,7 +161,7 @@ static trial_code run_turn(loop *l)
     } else {
         l->singles += count;
     }
-    if (code != TRIAL_OK || count == 0) {
+    if (code != TRIAL_OK || (count == 0 && !is_added)) {
         return code;
     }
     l->metrics.received_messages += count;
@@ -273,6 +284,7 @@ static void tick(loop *l, uint64_t now_ms)
         host_notify_alive();
         l->alive_ms = now_ms + host_watchdog_us() / 4000; /* four times as often as it must be */
     }
+    authority_tick(l, now_ms);
     l->is_reloading = l->is_reloading && !host_notify_reloaded();
     conditions_tell(l, now_ms);
 }
@@ -284,7 +296,8 @@ static void take_signals(loop *l)
         if (signal == SIGHUP) {
             host_notify_reloading();
             l->is_reloading = true;
-            host_log(HOST_NOTICE, "settings are read at start only; restart to change them");
+            host_log(HOST_NOTICE, "reading the keys again; settings are read at start only");
+            authority_read(l);
         } else {
             l->is_leaving = true;
         }
@@ -298,6 +311,12 @@ static long sleep_ms(loop *l, uint64_t now_ms)
 
     if (host_watchdog_us() != 0 && l->alive_ms < until) {
         until = l->alive_ms;
+    }
+    if (l->keys_read_ms != 0 && l->keys_read_ms < until) {
+        until = l->keys_read_ms;
+    }
+    if (l->keys_log_ms != 0 && l->keys_log_ms < until) {
+        until = l->keys_log_ms;
     }
     if (!is_level(l) && l->appended_ms + l->config->commit_ms < until) {
         until = l->is_refusing ? l->retry_ms : l->appended_ms + l->config->commit_ms;
@@ -333,6 +352,7 @@ static trial_code run_round(loop *l)
         [WATCH_SIGNALS] = { l->signals, false },
         [WATCH_COMMIT] = { store_commit_fd(l->store), false },
         [WATCH_READERS] = { readers_fd(l->readers), false },
+        [WATCH_KEYS] = { l->keys_fd, false },
     };
     trial_code code = TRIAL_OK;
 
@@ -340,6 +360,9 @@ static trial_code run_round(loop *l)
     now_ms = host_monotonic_ms();
     if (watches[WATCH_SIGNALS].is_ready) {
         take_signals(l);
+    }
+    if (watches[WATCH_KEYS].is_ready) {
+        authority_note_change(l);
     }
     if (watches[WATCH_COMMIT].is_ready) {
         code = end_commit(l, now_ms);

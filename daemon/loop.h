@@ -7,6 +7,7 @@
 #include "metrics.h"
 #include "net.h"
 #include "readers.h"
+#include "rights.h"
 #include "subscribers.h"
 
 /* Of the largest size, on their way to one peer before more are made for it: a peer that does not
@@ -48,6 +49,8 @@ typedef struct condition {
     char detail[CONDITION_DETAIL_BYTES];
 } condition;
 
+#define AUTHORITY_EVENTS_MAX 256u /* changes of rights in one turn; more follow in the next */
+
 typedef struct loop {
     const struct config *config;
     store *store;
@@ -60,6 +63,16 @@ typedef struct loop {
     struct consumers_held *held; /* answers that wait for a commit */
     uint32_t held_count;
     proto_frame_limits limits;
+    /* who may do what (authority.c) */
+    rights *rights;
+    rights_owner owner;    /* of the request that is being taken */
+    int keys_fd;           /* watches their directory; -1: there is none */
+    uint64_t keys_read_ms; /* when it is read again; 0: it has not changed */
+    uint64_t keys_look_ms; /* when it is looked for again, where there is none */
+    uint64_t keys_log_ms;  /* when changes are logged; 0: there are none */
+    rights_entry *keys_logging[AUTHORITY_EVENTS_MAX]; /* of this turn */
+    uint32_t keys_logged;
+    char keys_problem[CONDITION_DETAIL_BYTES]; /* of what was refused last */
     int signals;
     uint64_t started_ms;
     trial_instant started; /* for people, and to tell one run of the daemon from the next */
@@ -123,8 +136,50 @@ TRIAL_MUST_USE trial_code listening_take(const struct config *config,
  */
 TRIAL_MUST_USE trial_code requests_take(loop *l, const net_message *message);
 
+/** Answer that the right to ask was revoked meanwhile; the job is let go. (requests.c) */
+void requests_refuse(loop *l, readers_job *job);
+
 /** Answer what asked about the daemon itself, now that the turn is on disk. (requests.c) */
 void requests_answer_questions(loop *l);
+
+/* authority.c: who may do what. */
+
+/** Find out what the log says of rights and what the directory does, and log what differs. Fails
+ * with STORAGE. */
+TRIAL_MUST_USE trial_code authority_start(loop *l, trial_error *err);
+
+/** The directory has changed: read it soon. */
+void authority_note_change(loop *l);
+
+/** Read it now: what is gone from it counts no more from here on. */
+void authority_read(loop *l);
+
+/** Read it where that is due. */
+void authority_tick(loop *l, uint64_t now_ms);
+
+/** Add what changed to the turn that is open. Fails with STORAGE: the process must leave. */
+TRIAL_MUST_USE trial_code authority_log(loop *l, uint64_t now_ms, bool *ret_is_added);
+
+/** The turn is on disk: what it granted counts. */
+void authority_settle(loop *l);
+
+/** Whoever connects: may it come in? `context` is the rights; called from the thread of keys. */
+net_admits authority_admits;
+
+/** May the sender of the message received last ask that? Sets l->owner. Fails with UNAUTHORISED. */
+TRIAL_MUST_USE trial_code authority_check(loop *l, trial_method method, trial_error *err);
+
+/** May it notify? Nobody is told where it may not: a notification has no answer. */
+bool authority_may_notify(const loop *l);
+
+/** May whoever asks publish as that source? `context` is the loop. Fails with UNAUTHORISED. */
+TRIAL_MUST_USE trial_code authority_may_name(void *context, trial_text source, trial_error *err);
+
+/** May a request that has waited still be answered? */
+bool authority_still_allows(const loop *l, const readers_job *job);
+
+/** Has that owner lost its right to read? `context` is the loop. */
+bool authority_has_lost(void *context, uint64_t owner);
 
 /** Rebuild what is of an older version, and clear what an earlier rebuild left. (rebuilding.c) */
 TRIAL_MUST_USE trial_code rebuilding_start(loop *l, trial_error *err);

@@ -133,6 +133,10 @@ static int open_store(loop *l, trial_error *err)
                        "took in %llu events from the journal",
                        (unsigned long long)recovered);
     }
+    if (authority_start(l, err) != TRIAL_OK) {
+        (void)trial_fail_while(err, "finding out who has which rights");
+        return leave(tasks_exit_status(err), err);
+    }
     return EXIT_SUCCESS;
 }
 
@@ -160,28 +164,109 @@ static void announce(const loop *l)
     }
 }
 
+/* The daemon's own key, where it has one: "" where the default path holds none. */
+static trial_code
+read_secret(const struct config *config, char ret_secret[TRIAL_KEY_TEXT_BYTES], trial_error *err)
+{
+    proto_certificate certificate;
+    trial_code code;
+
+    ret_secret[0] = '\0';
+    if (config->origins[CONFIG_secret_key] == CONFIG_DEFAULT &&
+        access(config->secret_key, F_OK) != 0) {
+        return TRIAL_OK;
+    }
+    code = proto_certificate_load(config->secret_key, &certificate, err);
+    if (code == TRIAL_OK && certificate.secret_key[0] == '\0') {
+        code = trial_fail(err,
+                          TRIAL_INVALID,
+                          "'%.300s' holds no secret key; trialctl keygen makes one",
+                          config->secret_key);
+    }
+    memcpy(ret_secret, certificate.secret_key, sizeof certificate.secret_key);
+    explicit_bzero(&certificate, sizeof certificate);
+    return code;
+}
+
+static void print_problem(void *context, const trial_error *err)
+{
+    (void)context;
+    host_log(HOST_ERROR, "keys: %s", err->text);
+}
+
+/* What --check-config looks at beside the settings: what they name. A certificate that is refused
+ * keeps nobody else out, and is no reason not to start. */
+static int check_keys(const struct config *config, trial_error *err)
+{
+    char secret[TRIAL_KEY_TEXT_BYTES];
+    rights *seen = rights_new();
+    trial_code code = read_secret(config, secret, err);
+
+    (void)rights_read(seen, config->keys, print_problem, NULL); /* each was told of */
+    explicit_bzero(secret, sizeof secret);
+    rights_done(seen);
+    return code == TRIAL_OK ? EXIT_SUCCESS : leave(EXIT_STORE_REFUSED, err);
+}
+
+/* On tcp keys tell who is who: the daemon's own and those of its peers go together. */
+static trial_code
+check_doors(const struct config *config, const rights *r, bool has_secret, trial_error *err)
+{
+    for (uint32_t i = 0; i <= config->listen.count; i++) {
+        const char *endpoint = i < config->listen.count ? config->listen.items[i] : config->feed;
+
+        if (strncmp(endpoint, "tcp:", 4) != 0 || has_secret == rights_are_used(r)) {
+            continue;
+        }
+        return has_secret ? trial_fail(err,
+                                       TRIAL_INVALID,
+                                       "'%s' would let nobody in: the daemon has a key, and there "
+                                       "is no directory of certificates '%.200s' (keys)",
+                                       endpoint,
+                                       config->keys)
+                          : trial_fail(err,
+                                       TRIAL_INVALID,
+                                       "'%s' is tcp, where keys tell who is who, and the daemon "
+                                       "has none of its own: give it one (secret_key, made by "
+                                       "trialctl keygen)",
+                                       endpoint);
+    }
+    return TRIAL_OK;
+}
+
 static int open_sockets(loop *l, trial_error *err)
 {
     const struct config *config = l->config;
     const char *listen[CONFIG_ENDPOINTS_MAX];
     int passed[CONFIG_ENDPOINTS_MAX + 1];
-    const net_settings settings = { .listen = listen,
-                                    .listen_count = config->listen.count,
-                                    .feed = config->feed,
-                                    .message_bytes = config->request_bytes,
-                                    .peer_queue = config->peer_queue,
-                                    .peer_bytes = config->request_bytes * LOOP_PEER_ANSWERS,
-                                    .feed_queue = config->feed_queue,
-                                    .descriptors = host_descriptors(),
-                                    .passed = passed };
+    char secret[TRIAL_KEY_TEXT_BYTES];
+    net_settings settings = { .listen = listen,
+                              .listen_count = config->listen.count,
+                              .feed = config->feed,
+                              .message_bytes = config->request_bytes,
+                              .peer_queue = config->peer_queue,
+                              .peer_bytes = config->request_bytes * LOOP_PEER_ANSWERS,
+                              .feed_queue = config->feed_queue,
+                              .admits = authority_admits,
+                              .context = l->rights,
+                              .descriptors = host_descriptors(),
+                              .passed = passed };
     trial_code code = listening_take(config, passed, err);
 
     for (uint32_t i = 0; i < config->listen.count; i++) {
         listen[i] = config->listen.items[i];
     }
     if (code == TRIAL_OK) {
+        code = read_secret(config, secret, err);
+        settings.secret = secret[0] == '\0' ? NULL : secret;
+    }
+    if (code == TRIAL_OK) {
+        code = check_doors(config, l->rights, settings.secret != NULL, err);
+    }
+    if (code == TRIAL_OK) {
         code = net_open(&settings, &l->net, err);
     }
+    explicit_bzero(secret, sizeof secret);
     if (code == TRIAL_OK) {
         announce(l);
     }
@@ -219,9 +304,6 @@ static int open_rest(loop *l, trial_error *err)
                                      .window = config->ack_window,
                                      .consumer_ms = config->consumer_ms };
 
-    l->limits = (proto_frame_limits){ .request_bytes = (uint32_t)config->request_bytes,
-                                      .request_events = config->request_events,
-                                      .event_depth = config->event_depth };
     l->replies = trial_memory(config->turn_requests * sizeof *l->replies);
     l->questions = trial_memory(config->turn_requests * sizeof *l->questions);
     l->subscribers =
@@ -275,6 +357,10 @@ static void close_all(loop *l)
     net_close(l->net);
     engine_close(l->engine);
     store_close(l->store);
+    rights_done(l->rights); /* the thread that asks it ended with the sockets */
+    if (l->keys_fd >= 0) {
+        (void)close(l->keys_fd); /* it was only watched */
+    }
     pack_writer_done(&l->out);
     trial_arena_done(&l->arena);
     free(l->replies);
@@ -309,12 +395,17 @@ int main(int argc, char **argv)
         return leave(is_short_of(err.system_errno) ? EXIT_FAILURE : config_exit_status(code), &err);
     }
     if (config.is_answered) {
-        return EXIT_SUCCESS;
+        return config.is_checked ? check_keys(&config, &err) : EXIT_SUCCESS;
     }
     if (config.task != CONFIG_SERVE) {
         return config.task == CONFIG_VERIFY ? tasks_verify(&config) : tasks_restore(&config);
     }
     l.config = &config;
+    l.rights = rights_new();
+    l.keys_fd = -1;
+    l.limits = (proto_frame_limits){ .request_bytes = (uint32_t)config.request_bytes,
+                                     .request_events = config.request_events,
+                                     .event_depth = config.event_depth };
     l.failure = TRIAL_ERROR_NONE;
     l.signals = host_signals_open(&err);
     if (l.signals < 0) {

@@ -104,9 +104,10 @@ static trial_code on_append(loop *l,
                             const proto_frame *frame,
                             const trial_request *request)
 {
+    const engine_speaker speaker = { .may_name = authority_may_name, .context = l };
     reply *r = begin_reply(l, message->peer, message->is_delimited);
-    trial_code code =
-        engine_append(l->engine, request->msgid, &request->as.append, &l->out, &l->failure);
+    trial_code code = engine_append(
+        l->engine, request->msgid, &request->as.append, &speaker, &l->out, &l->failure);
 
     (void)frame;
     end_reply(l, r);
@@ -128,6 +129,7 @@ make_job(loop *l, readers_kind kind, const net_message *message, const trial_req
     job->peer_size = message->peer.size;
     memcpy(job->peer, message->peer.data, message->peer.size);
     job->is_delimited = message->is_delimited;
+    job->owner = l->owner;
     job->needs = store_flushed(l->store); /* what is acknowledged is readable at once */
     job->today = trial_date_of((trial_instant)host_now_ns());
     if (proto_frame_read(job->frame, &l->limits, &again, &err) != TRIAL_OK ||
@@ -279,6 +281,7 @@ static trial_code on_subscribe(loop *l,
                             message->is_delimited,
                             &request->as.subscribe,
                             NULL,
+                            l->owner,
                             store_flushed(l->store),
                             host_monotonic_ms(),
                             &id,
@@ -339,7 +342,9 @@ trial_code requests_take(loop *l, const net_message *message)
     }
     if (code == TRIAL_OK && frame.kind == PROTO_NOTIFICATION) {
         end_decode(l, message);
-        take_notification(l, message, &frame);
+        if (authority_may_notify(l)) {
+            take_notification(l, message, &frame);
+        }
         end_decide(l);
         return TRIAL_OK;
     }
@@ -352,6 +357,9 @@ trial_code requests_take(loop *l, const net_message *message)
     }
     l->method = code == TRIAL_OK ? request.method : trial_method_named(frame.method);
     end_decode(l, message);
+    if (code == TRIAL_OK) {
+        code = authority_check(l, request.method, &err);
+    }
     if (code != TRIAL_OK) {
         answer_error(l, message, frame.msgid, &err);
         code = TRIAL_OK;
@@ -508,6 +516,25 @@ static void note_damage(loop *l, const readers_job *job)
     } else if (job->code == TRIAL_STORAGE && err->system_errno == 0) {
         conditions_set_damaged(l, err, is_read ? job->request.as.read.subject : (trial_text){ 0 });
     }
+}
+
+void requests_refuse(loop *l, readers_job *job)
+{
+    trial_role role = trial_method_row_of(job->request.method)->role;
+    trial_error err = TRIAL_ERROR_NONE;
+
+    (void)trial_fail(&err,
+                     TRIAL_UNAUTHORISED,
+                     "the right to %s was revoked before this was answered",
+                     trial_role_name(role));
+    err.right = role;
+    proto_put_error(&job->answer, job->request.msgid, &err);
+    (void)net_send(l->net,
+                   (trial_bytes){ job->peer, job->peer_size },
+                   job->is_delimited,
+                   pack_written(&job->answer),
+                   true);
+    readers_job_done(job);
 }
 
 trial_code requests_finish(loop *l, readers_job *job)

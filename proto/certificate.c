@@ -6,7 +6,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
+#include <sys/stat.h>
 
 /* The characters of Z85 (ZeroMQ RFC 32), in the order of what they stand for. */
 static const char z85[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -32,7 +32,7 @@ static const struct entry {
 #define ENTRY_COUNT (sizeof entries / sizeof entries[0])
 
 /* 40 characters, each five of them a number of 32 bits. */
-static bool is_key(const char *text)
+bool proto_is_key(const char *text)
 {
     uint64_t number = 0;
     size_t size = strlen(text);
@@ -82,7 +82,7 @@ static trial_code take_entry(
                               entries[i].room - 1);
         }
         memcpy(member, value.at, value.size); /* the rest of the member is zero */
-        if (entries[i].room == TRIAL_KEY_TEXT_BYTES && !is_key(member)) {
+        if (entries[i].room == TRIAL_KEY_TEXT_BYTES && !proto_is_key(member)) {
             return trial_fail(err,
                               TRIAL_INVALID,
                               "'%s' is no key: 40 characters of Z85 are expected",
@@ -160,14 +160,16 @@ proto_certificate_load(const char *path, proto_certificate *ret_certificate, tri
 {
     char text[PROTO_CERTIFICATE_BYTES_MAX + 1];
     FILE *file = fopen(path, "re");
+    struct stat seen;
     size_t size;
     trial_code code = TRIAL_OK;
 
+    *ret_certificate = (proto_certificate){ 0 };
     if (file == NULL) {
         return trial_fail_errno(err, errno, "opening '%.300s'", path);
     }
     size = fread(text, 1, sizeof text, file);
-    if (ferror(file) != 0) {
+    if (ferror(file) != 0 || fstat(fileno(file), &seen) != 0) {
         code = trial_fail_errno(err, errno, "reading '%.300s'", path);
     }
     (void)fclose(file); /* it was only read */
@@ -183,6 +185,13 @@ proto_certificate_load(const char *path, proto_certificate *ret_certificate, tri
         if (code != TRIAL_OK) {
             (void)trial_fail_while(err, "'%.150s'", path);
         }
+    }
+    if (code == TRIAL_OK && ret_certificate->secret_key[0] != '\0' &&
+        (seen.st_mode & (S_IRWXO | S_IWGRP)) != 0) {
+        code = trial_fail(err,
+                          TRIAL_INVALID,
+                          "'%.300s' holds a secret key, and others may get at it; chmod 600 it",
+                          path);
     }
     explicit_bzero(text, sizeof text); /* it may have been a secret */
     return code;

@@ -42,6 +42,9 @@ TRIAL_MUST_USE trial_code proto_certificate_load(const char *path,
                                                  proto_certificate *ret_certificate,
                                                  trial_error *err);
 
+/** Is the text a key, 40 characters of Z85? */
+bool proto_is_key(const char *text);
+
 /** The fingerprint of a public key: SHA-256 of its 40 characters, in hex. */
 void proto_fingerprint(const char *public_key, char ret_text[PROTO_HASH_TEXT_BYTES]);
 

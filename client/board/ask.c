@@ -24,17 +24,16 @@ struct board_asker {
     struct question questions[];
 };
 
-trial_code
-asker_open(const char *endpoint, uint32_t room, board_asker **ret_asker, trial_error *err)
+trial_code asker_open(const trial_client_settings *daemon,
+                      uint32_t room,
+                      board_asker **ret_asker,
+                      trial_error *err)
 {
-    trial_client_settings settings = {
-        .endpoint = endpoint,
-        .name = "trialboard",
-        .timeout_ms = SEND_WAIT_MS,
-    };
+    trial_client_settings settings = *daemon;
     board_asker *asker = trial_memory(sizeof *asker + room * sizeof asker->questions[0]);
     trial_code code;
 
+    settings.timeout_ms = SEND_WAIT_MS;
     asker->room = room;
     code = trial_client_open(&settings, &asker->client, err);
     if (code != TRIAL_OK) {

@@ -13,9 +13,10 @@ typedef void asker_done(void *context, const trial_value *result, const trial_er
 /**
  * Make an asker; it connects in the background.
  *
- * room  most questions under way at once.
+ * daemon  how it is reached; borrowed for good.
+ * room    most questions under way at once.
  */
-TRIAL_MUST_USE trial_code asker_open(const char *endpoint,
+TRIAL_MUST_USE trial_code asker_open(const trial_client_settings *daemon,
                                      uint32_t room,
                                      board_asker **ret_asker,
                                      trial_error *err);

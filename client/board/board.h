@@ -13,6 +13,7 @@
 
 typedef struct board_state {
     board_settings settings;
+    trial_client_settings daemon; /* how it is reached */
     board_asker *asker;
     board_follows *follows;
     board_pages *pages; /* NULL: there are none, and the rest is served */

@@ -38,7 +38,7 @@ struct board_follow {
 };
 
 struct board_follows {
-    const char *endpoint;
+    const trial_client_settings *daemon;
     const trial_client *beside;
     uint32_t ring_events;
     size_t ring_bytes;
@@ -78,7 +78,7 @@ static void drop(board_follow *follow)
     free(follow);
 }
 
-trial_code follows_open(const char *endpoint,
+trial_code follows_open(const trial_client_settings *daemon,
                         const trial_client *beside,
                         uint32_t room,
                         uint32_t ring_events,
@@ -87,12 +87,12 @@ trial_code follows_open(const char *endpoint,
                         trial_error *err)
 {
     board_follows *follows = trial_memory(sizeof *follows + (room + 1) * sizeof follows->items[0]);
-    trial_client_settings settings = {
-        .endpoint = endpoint, .name = "trialboard", .timeout_ms = SEND_WAIT_MS, .beside = beside
-    };
+    trial_client_settings settings = *daemon;
     trial_code code;
 
-    follows->endpoint = endpoint;
+    settings.timeout_ms = SEND_WAIT_MS;
+    settings.beside = beside;
+    follows->daemon = daemon;
     follows->beside = beside;
     follows->ring_events = ring_events;
     follows->ring_bytes = ring_bytes;
@@ -236,12 +236,11 @@ static trial_code send_subscribe(board_follow *follow, uint32_t *ret_msgid)
 /* Ask the daemon who it is. */
 static void try_again(board_follow *follow, uint64_t now_ms)
 {
-    trial_client_settings settings = { .endpoint = follow->all->endpoint,
-                                       .name = "trialboard",
-                                       .timeout_ms = SEND_WAIT_MS,
-                                       .beside = follow->all->beside };
+    trial_client_settings settings = *follow->all->daemon;
     uint32_t msgid = 0;
 
+    settings.timeout_ms = SEND_WAIT_MS;
+    settings.beside = follow->all->beside;
     follow->try_ms = now_ms + RETRY_MS;
     if (follow->client == NULL && trial_client_open(&settings, &follow->client, NULL) != TRIAL_OK) {
         return; /* out of sockets for now */

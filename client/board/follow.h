@@ -13,10 +13,11 @@ typedef struct board_follows board_follows;
 /**
  * Begin to follow the log.
  *
+ * daemon  how it is reached; borrowed for good.
  * beside  the client whose ZeroMQ context is shared; it is closed last.
  * room    most programmes at once.
  */
-TRIAL_MUST_USE trial_code follows_open(const char *endpoint,
+TRIAL_MUST_USE trial_code follows_open(const trial_client_settings *daemon,
                                        const trial_client *beside,
                                        uint32_t room,
                                        uint32_t ring_events,

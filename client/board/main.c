@@ -149,12 +149,16 @@ static trial_code open_board(board_state *board, trial_error *err)
     const board_settings *settings = &board->settings;
     trial_code code = open_pages(board, err);
 
+    board->daemon = (trial_client_settings){ .endpoint = settings->endpoint,
+                                             .key = settings->key,
+                                             .server_key = settings->server_key,
+                                             .name = "trialboard" };
     if (code == TRIAL_OK) {
         /* Each stream may wait for a page, each answer and monitor for one of its own. */
-        code = asker_open(settings->endpoint, settings->connections, &board->asker, err);
+        code = asker_open(&board->daemon, settings->connections, &board->asker, err);
     }
     if (code == TRIAL_OK) {
-        code = follows_open(settings->endpoint,
+        code = follows_open(&board->daemon,
                             asker_client(board->asker),
                             settings->programmes,
                             settings->ring_events,

@@ -25,6 +25,8 @@ struct trial_client {
     const trial_client *beside; /* whose context it shares; NULL: it has its own */
     void *context;
     void *socket;
+    void *watch; /* of its handshakes; NULL on ipc */
+    lib_keys keys;
     char *endpoint;
     uint32_t timeout_ms;
     proto_frame_limits limits;
@@ -57,13 +59,18 @@ trial_code trial_client_open(const trial_client_settings *settings,
         .request_events = TRIAL_REQUEST_EVENTS_MAX,
         .event_depth = TRIAL_EVENT_DEPTH_MAX,
     };
-    code = lib_socket_open(ZMQ_DEALER,
-                           client->limits.request_bytes,
-                           client->endpoint,
-                           from->beside,
-                           &client->context,
-                           &client->socket,
-                           err);
+    code = lib_keys_read(from, &client->keys, err);
+    if (code == TRIAL_OK) {
+        code = lib_socket_open(ZMQ_DEALER,
+                               client->limits.request_bytes,
+                               client->endpoint,
+                               &client->keys,
+                               from->beside,
+                               &client->context,
+                               &client->socket,
+                               &client->watch,
+                               err);
+    }
     if (code != TRIAL_OK) {
         trial_client_close(client);
         return code;
@@ -77,7 +84,9 @@ void trial_client_close(trial_client *client)
     if (client == NULL) {
         return;
     }
+    lib_watch_close(client->socket, client->watch);
     lib_socket_close(client->context, client->socket);
+    explicit_bzero(&client->keys, sizeof client->keys);
     for (uint32_t i = 0; i < client->kept_count; i++) {
         free(client->kept[(client->kept_first + i) % KEPT_MESSAGES_MAX].data);
     }
@@ -148,9 +157,12 @@ static trial_code send_written(trial_client *client, int64_t deadline_ms, trial_
         if (errno != EAGAIN && errno != EINTR) {
             return lib_fail_zmq(err, errno, "sending to %s", client->endpoint);
         }
-        if (!lib_wait(client->socket, ZMQ_POLLOUT, deadline_ms)) {
+        if (!lib_wait(client->socket, client->watch, ZMQ_POLLOUT, deadline_ms)) {
             return trial_fail(
                 err, TRIAL_BUSY, "no connection to %s; nothing was sent", client->endpoint);
+        }
+        if (lib_watch_look(client->watch, &client->keys, client->endpoint, err) != TRIAL_OK) {
+            return TRIAL_UNAUTHORISED;
         }
     }
 }
@@ -242,8 +254,11 @@ static trial_code take_frame(trial_client *client, int64_t deadline_ms, trial_er
         if (errno != EAGAIN && errno != EINTR) {
             return lib_fail_zmq(err, errno, "receiving from %s", client->endpoint);
         }
-        if (!lib_wait(client->socket, ZMQ_POLLIN, deadline_ms)) {
+        if (!lib_wait(client->socket, client->watch, ZMQ_POLLIN, deadline_ms)) {
             return trial_fail(err, TRIAL_BUSY, "no message from %s in time", client->endpoint);
+        }
+        if (lib_watch_look(client->watch, &client->keys, client->endpoint, err) != TRIAL_OK) {
+            return TRIAL_UNAUTHORISED;
         }
     }
 }

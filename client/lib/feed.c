@@ -33,7 +33,8 @@ trial_code trial_feed_open(const trial_client_settings *settings,
     trial_feed *feed = trial_memory(sizeof *feed);
     char *endpoint = lib_setting(given->feed, "TRIALD_FEED", LIB_FEED_DEFAULT);
     trial_value *status = NULL;
-    trial_code code;
+    lib_keys keys;
+    trial_code code = lib_keys_read(given, &keys, err);
 
     feed->limits = (proto_frame_limits){
         .request_bytes =
@@ -42,13 +43,18 @@ trial_code trial_feed_open(const trial_client_settings *settings,
         .event_depth = TRIAL_EVENT_DEPTH_MAX,
     };
     /* Listening begins before the head is asked for, so nothing falls between the two. */
-    code = lib_socket_open(ZMQ_SUB,
-                           feed->limits.request_bytes,
-                           endpoint,
-                           given->beside,
-                           &feed->context,
-                           &feed->socket,
-                           err);
+    if (code == TRIAL_OK) {
+        code = lib_socket_open(ZMQ_SUB,
+                               feed->limits.request_bytes,
+                               endpoint,
+                               &keys,
+                               given->beside,
+                               &feed->context,
+                               &feed->socket,
+                               NULL,
+                               err);
+    }
+    explicit_bzero(&keys, sizeof keys);
     free(endpoint);
     if (code == TRIAL_OK) {
         code = trial_client_open(given, &feed->client, err);
@@ -137,7 +143,7 @@ take_frames(trial_feed *feed, int64_t deadline_ms, trial_arena *arena, trial_byt
             bool may_wait = errno == EAGAIN || errno == EINTR;
 
             (void)zmq_msg_close(&part); /* cannot fail: it was initialised */
-            if (!may_wait || !lib_wait(feed->socket, ZMQ_POLLIN, deadline_ms)) {
+            if (!may_wait || !lib_wait(feed->socket, NULL, ZMQ_POLLIN, deadline_ms)) {
                 return TRIAL_BUSY;
             }
             continue;

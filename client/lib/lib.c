@@ -96,11 +96,16 @@ static bool set_options(void *socket, int type, uint32_t request_bytes)
 trial_code lib_socket_open(int type,
                            uint32_t request_bytes,
                            const char *endpoint,
+                           const lib_keys *keys,
                            const trial_client *beside,
                            void **ret_context,
                            void **ret_socket,
+                           void **ret_watch,
                            trial_error *err)
 {
+    bool is_tcp = strncmp(endpoint, "tcp://", 6) == 0;
+    void *used = beside == NULL ? NULL : lib_context(beside);
+    void *watch = NULL;
     void *context = beside == NULL ? zmq_ctx_new() : NULL;
     void *socket = NULL;
 
@@ -109,15 +114,25 @@ trial_code lib_socket_open(int type,
         (void)zmq_ctx_set(context, ZMQ_IO_THREADS, 1);            /* the names are known and */
         (void)zmq_ctx_set(context, ZMQ_MAX_SOCKETS, SOCKETS_MAX); /* the values in range */
     }
-    if (context != NULL || beside != NULL) {
-        socket = zmq_socket(beside == NULL ? context : lib_context(beside), type);
+    used = used == NULL ? context : used;
+    if (used != NULL) {
+        socket = zmq_socket(used, type);
+    }
+    if (socket != NULL && ret_watch != NULL && is_tcp &&
+        lib_watch_open(used, socket, &watch, err) != TRIAL_OK) {
+        lib_socket_close(context, socket);
+        return err == NULL ? TRIAL_BUSY : err->code;
     }
     if (socket == NULL || !set_options(socket, type, request_bytes) ||
-        zmq_connect(socket, endpoint) != 0) {
+        !lib_keys_set(keys, socket, endpoint) || zmq_connect(socket, endpoint) != 0) {
         int zmq_error = errno;
 
+        lib_watch_close(socket, watch);
         lib_socket_close(context, socket);
         return lib_fail_zmq(err, zmq_error, "connecting to '%s'", endpoint);
+    }
+    if (ret_watch != NULL) {
+        *ret_watch = watch;
     }
     *ret_context = context;
     *ret_socket = socket;
@@ -134,12 +149,13 @@ void lib_socket_close(void *context, void *socket)
     }
 }
 
-bool lib_wait(void *socket, short events, int64_t deadline_ms)
+bool lib_wait(void *socket, void *watch, short events, int64_t deadline_ms)
 {
     for (;;) {
-        zmq_pollitem_t item = { .socket = socket, .events = events };
+        zmq_pollitem_t items[] = { { .socket = socket, .events = events },
+                                   { .socket = watch, .events = ZMQ_POLLIN } };
         int64_t left_ms = deadline_ms - lib_now_ms();
-        int ready = zmq_poll(&item, 1, left_ms > 0 ? (long)left_ms : 0);
+        int ready = zmq_poll(items, watch == NULL ? 1 : 2, left_ms > 0 ? (long)left_ms : 0);
 
         if (ready > 0) {
             return true;

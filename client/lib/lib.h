@@ -5,6 +5,7 @@
 
 #include "pack.h"
 #include "trial/client.h"
+#include "trial/key.h"
 
 #define LIB_ENDPOINT_DEFAULT "ipc:///run/triald/triald.sock"
 #define LIB_FEED_DEFAULT "ipc:///run/triald/feed.sock"
@@ -20,26 +21,61 @@ char *lib_setting(const char *given, const char *variable, const char *otherwise
 /** CLOCK_MONOTONIC in milliseconds: what deadlines are counted in. */
 int64_t lib_now_ms(void);
 
+/** The keys of a client; where there are none, it shows none. */
+typedef struct lib_keys {
+    bool is_set;
+    trial_key_pair own;
+    char server[TRIAL_KEY_TEXT_BYTES];
+} lib_keys;
+
+/* keys.c */
+
+/** The keys that settings or variables name. Fails with INVALID or STORAGE. */
+TRIAL_MUST_USE trial_code lib_keys_read(const trial_client_settings *settings,
+                                        lib_keys *ret_keys,
+                                        trial_error *err);
+
+/** Show them on a socket that is about to be connected; on ipc nothing is shown. */
+bool lib_keys_set(const lib_keys *keys, void *socket, const char *endpoint);
+
+/** Watch the handshakes of a socket that is about to be connected. */
+TRIAL_MUST_USE trial_code lib_watch_open(void *context,
+                                         void *socket,
+                                         void **ret_watch,
+                                         trial_error *err);
+void lib_watch_close(void *socket, void *watch); /* NULL is fine */
+
+/** Fails with UNAUTHORISED: a handshake has failed since the last look. */
+TRIAL_MUST_USE trial_code lib_watch_look(void *watch,
+                                         const lib_keys *keys,
+                                         const char *endpoint,
+                                         trial_error *err);
+
 /**
  * Make a socket of that ZeroMQ type, all options stated, and connect it.
  *
  * beside       the client whose context it lives in; NULL: a new context.
  * ret_context  the new one, to be given to lib_socket_close(); NULL where it is somebody else's.
+ * ret_watch    of its handshakes, to be given to lib_watch_close() before; NULL on ipc. Not asked
+ * for where it is NULL itself.
  */
 TRIAL_MUST_USE trial_code lib_socket_open(int type,
                                           uint32_t request_bytes,
                                           const char *endpoint,
+                                          const lib_keys *keys,
                                           const trial_client *beside,
                                           void **ret_context,
                                           void **ret_socket,
+                                          void **ret_watch,
                                           trial_error *err);
 void lib_socket_close(void *context, void *socket); /* NULLs are fine */
 
 /** The context that a client's socket lives in. */
 void *lib_context(const trial_client *client);
 
-/** Wait until the socket is ready for `events`; false at the deadline. */
-bool lib_wait(void *socket, short events, int64_t deadline_ms);
+/** Wait until the socket is ready for `events`, or its watch (NULL: none) has something to tell;
+ * false at the deadline. */
+bool lib_wait(void *socket, void *watch, short events, int64_t deadline_ms);
 
 /** Make an error of ZeroMQ's errno. Returns INVALID for a bad endpoint, BUSY for all else. */
 trial_code lib_fail_zmq(trial_error *err, int zmq_error, const char *format, ...)

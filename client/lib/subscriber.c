@@ -27,6 +27,8 @@ typedef enum step {
 struct trial_subscriber {
     trial_client_settings settings;
     char *endpoint;
+    char *key;
+    char *server_key;
     char *name;
     trial_client *client; /* a new one each time: nothing of the old connection arrives in it */
     step step;
@@ -92,6 +94,10 @@ trial_code trial_subscriber_open(const trial_client_settings *settings,
     s->name = lib_setting(given->name, "", "libtrial");
     s->settings.endpoint = s->endpoint;
     s->settings.name = s->name;
+    s->key = lib_setting(given->key, "TRIALD_KEY", "");
+    s->server_key = lib_setting(given->server_key, "TRIALD_SERVER_KEY", "");
+    s->settings.key = s->key;
+    s->settings.server_key = s->server_key;
     s->settings.timeout_ms = SEND_MS;
     s->backoff_ms = BACKOFF_MS_MIN;
     s->jitter = (uint64_t)(uintptr_t)s ^ (uint64_t)lib_now_ms();
@@ -565,6 +571,8 @@ void trial_subscriber_close(trial_subscriber *s)
         trial_arena_done(&s->arena);
         trial_arena_done(&s->message);
         free(s->endpoint);
+        free(s->key);
+        free(s->server_key);
         free(s->name);
         free(s);
     }

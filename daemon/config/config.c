@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define FLAGS_MAX 256 /* flags of one command line; more is a mistake of who wrote it */
 #define EXIT_USAGE 64
@@ -102,6 +103,22 @@ static trial_code read_defaults(char **environment, struct config *config, trial
     return code == TRIAL_OK ? code : trial_fail_while(err, "STATE_DIRECTORY");
 }
 
+/* What the service manager hands over stands before the default path. */
+static trial_code find_credential(char **environment, struct config *config, trial_error *err)
+{
+    const char *directory = rows_find_variable(environment, "CREDENTIALS_DIRECTORY");
+    char path[CONFIG_PATH_BYTES];
+
+    if (directory == NULL) {
+        return TRIAL_OK;
+    }
+    (void)snprintf(path, sizeof path, "%s/triald.key_secret", directory);
+    if (access(path, F_OK) != 0) {
+        return TRIAL_OK;
+    }
+    return settings_set(config, CONFIG_secret_key, path, CONFIG_CREDENTIAL, err);
+}
+
 static trial_code read_variables(char **environment, struct config *config, trial_error *err)
 {
     for (config_setting s = 0; s < CONFIG_SETTING_COUNT; s++) {
@@ -181,6 +198,9 @@ lay_origins(const flags_line *line, char **environment, struct config *config, t
     struct config named = *config;
     trial_code code = read_defaults(environment, config, err);
 
+    if (code == TRIAL_OK) {
+        code = find_credential(environment, config, err);
+    }
     if (code == TRIAL_OK) {
         named = *config;
         code = read_variables(environment, &named, err);
@@ -276,6 +296,7 @@ config_read(int argc, char **argv, char **environment, struct config *ret_config
         code = ret_config->task == CONFIG_VERIFY ? read_defaults(environment, ret_config, err)
                                                  : lay_origins(&line, environment, ret_config, err);
     }
+    ret_config->is_checked = line.question == FLAGS_CHECK;
     if (code == TRIAL_OK && line.question == FLAGS_CHECK) {
         config_print(ret_config, stdout);
     }

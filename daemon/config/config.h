@@ -26,6 +26,7 @@ typedef enum config_setting {
 /** Where a value comes from; a later origin beats an earlier one. */
 typedef enum config_origin {
     CONFIG_DEFAULT,
+    CONFIG_CREDENTIAL, /* the service manager's */
     CONFIG_FILE,
     CONFIG_VARIABLE,
     CONFIG_FLAG,
@@ -56,6 +57,8 @@ struct config {
     char from[CONFIG_PATH_BYTES];    /* of --verify or --restore */
     char until[CONFIG_MOMENT_BYTES]; /* of a restore: where it ends; "" for all */
     char since[CONFIG_MOMENT_BYTES]; /* of a verify: an earlier log; "" for none */
+    bool
+        is_checked; /* --check-config: the settings were printed; what they name may be looked at */
     bool is_answered; /* --help, --version, --check-config or --describe was printed: exit with 0 */
 };
 

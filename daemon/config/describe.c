@@ -237,6 +237,32 @@ static void describe_trouble_conditions(FILE *out)
 #include "trial/conditions.def"
 }
 
+/* For the protocol: each role, and the methods that ask for it. */
+static void describe_method_roles(FILE *out)
+{
+    (void)fprintf(out, "| role | methods |\n|---|---|\n");
+    for (trial_role role = TRIAL_ROLE_NONE; role < TRIAL_ROLE_COUNT; role++) {
+        const char *between = "";
+
+        (void)fprintf(out, "| %s | ", role == TRIAL_ROLE_NONE ? "any" : trial_role_name(role));
+        for (trial_method method = 0; method < TRIAL_METHOD_COUNT; method++) {
+            if (trial_method_row_of(method)->role == role) {
+                (void)fprintf(out, "%s`%s`", between, trial_method_row_of(method)->name);
+                between = ", ";
+            }
+        }
+        (void)fprintf(out, " |\n");
+    }
+}
+
+/* For triald(8): rows of a table. */
+static void describe_key_roles(FILE *out)
+{
+#define ROLE(UPPER, name, doc) (void)fprintf(out, "|  _%s_\n:  %s\n", name, doc);
+#include "trial/roles.def"
+    (void)fprintf(out, "\n");
+}
+
 static void describe_trouble_codes(FILE *out)
 {
     (void)fprintf(out, "[[ *code*\n:[ *status*\n:[ *again?*\n:[ *meaning*\n");
@@ -370,6 +396,8 @@ bool config_describe(const char *what, FILE *out)
         { "stages", describe_stages },
         { "probes", describe_probes },
         { "trouble-conditions", describe_trouble_conditions },
+        { "method-roles", describe_method_roles },
+        { "key-roles", describe_key_roles },
         { "trouble-codes", describe_trouble_codes },
         { "trouble-rules", describe_trouble_rules },
     };

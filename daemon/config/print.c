@@ -8,6 +8,8 @@ static const char *origin_name(config_origin origin)
     switch (origin) {
     case CONFIG_DEFAULT:
         return "default";
+    case CONFIG_CREDENTIAL:
+        return "credential";
     case CONFIG_FILE:
         return "file";
     case CONFIG_VARIABLE:

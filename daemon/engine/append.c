@@ -10,7 +10,8 @@ static trial_code at_index(trial_error *err, uint32_t index)
 }
 
 /* Read every event: what an event shows by itself is judged before anything else. */
-static trial_code read_events(engine *e, trial_bytes list, intake *in, trial_error *err)
+static trial_code read_events(
+    engine *e, trial_bytes list, const engine_speaker *speaker, intake *in, trial_error *err)
 {
     const proto_limits limits = { e->settings.event_bytes, e->settings.event_depth };
     pack_reader reader = pack_reader_of(list);
@@ -43,6 +44,10 @@ static trial_code read_events(engine *e, trial_bytes list, intake *in, trial_err
 
         if (proto_arrival_read(items[i], &limits, &e->request, arrival, err) != TRIAL_OK ||
             rules_shape(&arrival->event, err) != TRIAL_OK) {
+            return at_index(err, i);
+        }
+        if (speaker->may_name != NULL &&
+            speaker->may_name(speaker->context, arrival->event.source, err) != TRIAL_OK) {
             return at_index(err, i);
         }
     }
@@ -381,7 +386,21 @@ static trial_code add_event(engine *e, intake *in, uint32_t index, trial_error *
     return TRIAL_OK;
 }
 
-static trial_code add_events(engine *e, intake *in, trial_error *err)
+/* What the daemon says of itself nobody else says; a repeat of it, as an import brings, is known.
+ */
+static trial_code
+check_own(const engine_speaker *speaker, const trial_event *event, trial_error *err)
+{
+    if (speaker->is_daemon || !trial_text_is(event->source, ENGINE_OWN_SOURCE)) {
+        return TRIAL_OK;
+    }
+    (void)trial_fail_rule(err,
+                          TRIAL_RULE_NOT_AUTHORISED,
+                          "'" ENGINE_OWN_SOURCE "' is the daemon itself; nobody else names it");
+    return trial_fail_field(err, "source");
+}
+
+static trial_code add_events(engine *e, const engine_speaker *speaker, intake *in, trial_error *err)
 {
     for (uint32_t i = 0; i < in->count; i++) {
         incoming *event = &in->events[i];
@@ -394,17 +413,21 @@ static trial_code add_events(engine *e, intake *in, trial_error *err)
         if (event->is_duplicate) {
             continue;
         }
-        if (add_event(e, in, i, err) != TRIAL_OK) {
+        if (check_own(speaker, &event->arrival.event, err) != TRIAL_OK ||
+            add_event(e, in, i, err) != TRIAL_OK) {
             return at_index(err, i);
         }
     }
     return TRIAL_OK;
 }
 
-static trial_code
-decide(engine *e, const struct trial_request_append *request, intake *in, trial_error *err)
+static trial_code decide(engine *e,
+                         const struct trial_request_append *request,
+                         const engine_speaker *speaker,
+                         intake *in,
+                         trial_error *err)
 {
-    trial_code code = read_events(e, request->events, in, err);
+    trial_code code = read_events(e, request->events, speaker, in, err);
 
     in->is_dry = request->dry_run.is_set && request->dry_run.value;
     if (code == TRIAL_OK) {
@@ -419,7 +442,7 @@ decide(engine *e, const struct trial_request_append *request, intake *in, trial_
     if (code == TRIAL_OK && !in->is_dry && has_new(in)) {
         code = store_has_room(e->store, request->events.size * 2 + (uint64_t)in->count * 256, err);
     }
-    return code == TRIAL_OK ? add_events(e, in, err) : code;
+    return code == TRIAL_OK ? add_events(e, speaker, in, err) : code;
 }
 
 /* The result, its keys in byte order: duplicates, first, last, positions, revisions, warnings. */
@@ -488,9 +511,11 @@ static void note_added(engine *e, const intake *in)
 trial_code engine_append(engine *e,
                          uint32_t msgid,
                          const struct trial_request_append *request,
+                         const engine_speaker *speaker,
                          pack_writer *answer,
                          trial_error *err)
 {
+    static const engine_speaker anybody = { 0 };
     trial_instant last_ingest = e->log.last_ingest;
     intake in = { 0 };
     trial_error why = TRIAL_ERROR_NONE;
@@ -498,7 +523,7 @@ trial_code engine_append(engine *e,
     trial_code code;
 
     store_mark(e->store);
-    code = decide(e, request, &in, &why);
+    code = decide(e, request, speaker == NULL ? &anybody : speaker, &in, &why);
     if (code != TRIAL_OK || in.is_dry) {
         store_rewind(e->store);
         e->log.last_ingest = last_ingest;

@@ -314,6 +314,11 @@ trial_code engine_turn_flush(engine *e, trial_error *err)
     return store_flush(e->store, err);
 }
 
+trial_instant engine_turn_time(const engine *e)
+{
+    return e->now;
+}
+
 const engine_added *engine_turn_added(const engine *e, uint32_t *ret_count)
 {
     *ret_count = e->added_count;

@@ -47,12 +47,24 @@ TRIAL_MUST_USE trial_code engine_open(store *s,
                                       trial_error *err);
 void engine_close(engine *e); /* NULL is fine; the store is the caller's */
 
+/** Who speaks in an append, as far as it bounds what may be said. */
+typedef struct engine_speaker {
+    bool is_daemon; /* may name the source that is the daemon's own */
+    /* May events of that source be appended? Fails with UNAUTHORISED. NULL: of any. */
+    trial_code (*may_name)(void *context, trial_text source, trial_error *err);
+    void *context;
+} engine_speaker;
+
+#define ENGINE_OWN_SOURCE "/triald" /* of what the daemon says itself */
+
 /** Open a turn. `now_ns` (UTC) becomes its events' ingest time, unless the log's clock is ahead. */
 void engine_turn_begin(engine *e, int64_t now_ns);
 
 /**
  * Decide one append and add its events, all or none.
  *
+ * speaker  whose the request is; every event's source is put to it before anything else is judged.
+ *          NULL: somebody who may name any source but the daemon's own.
  * answer  gets the response frame to be sent once engine_turn_flush() has come back with OK;
  * appended to.
  *
@@ -61,6 +73,7 @@ void engine_turn_begin(engine *e, int64_t now_ns);
 TRIAL_MUST_USE trial_code engine_append(engine *e,
                                         uint32_t msgid,
                                         const struct trial_request_append *request,
+                                        const engine_speaker *speaker,
                                         pack_writer *answer,
                                         trial_error *err);
 
@@ -76,6 +89,9 @@ const engine_counts *engine_counted(const engine *e);
 /** Put the turn on disk, one flush, if it added anything. After a failure nothing may be
  * acknowledged. */
 TRIAL_MUST_USE trial_code engine_turn_flush(engine *e, trial_error *err);
+
+/** The time of the turn: what its events get as their ingest time at least. */
+trial_instant engine_turn_time(const engine *e);
 
 /** What the turn added, in order. */
 const engine_added *engine_turn_added(const engine *e, uint32_t *ret_count);

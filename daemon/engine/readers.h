@@ -24,6 +24,7 @@ typedef struct readers_job {
     uint8_t peer[256]; /* a routing id and its size */
     size_t peer_size;
     bool is_delimited;
+    uint64_t owner;        /* whose rights it rests on; 0 where nobody is asked */
     trial_request request; /* spans point into `frame` and `arena` */
     trial_bytes frame;     /* owned */
     trial_arena arena;

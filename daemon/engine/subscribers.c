@@ -1,47 +1,13 @@
 /* subscribers.c - see subscribers.h. */
-#include "subscribers.h"
+#include "subscribers_internal.h"
 
 #include "probes.h"
-#include "ring.h"
 
 #include <stdlib.h>
 
 #define REPLAYED_MAX 64u /* in one round: what was parked does not hold up what comes */
 #define RETRY_MS 20u     /* a peer that takes nothing is tried again so much later */
 #define NOTIFICATION_FRAME_BYTES 256u /* what a notification has beside its events */
-
-struct subscription {
-    struct subscription *next;
-    uint64_t id;
-    bool is_delimited;
-    bool is_gone;
-    bool is_told_live;
-    bool waits_for_page;
-    bool is_held;      /* its name is not on disk yet */
-    named *named;      /* NULL: it has no name */
-    uint64_t position; /* the next one to look at */
-    uint64_t credit;
-    uint64_t heard_ms;      /* when it was last sent anything */
-    uint64_t not_before_ms; /* its peer took nothing: when to try again */
-    answers_filter filter;
-    trial_arena arena; /* of the filter */
-    size_t peer_size;
-    uint8_t peer[256];
-};
-
-struct subscribers {
-    struct subscription *first;
-    uint32_t count;
-    uint64_t last_id;
-    uint32_t request_bytes;
-    named_list *list;
-    subscribers_send *send;
-    void *context;
-    uint64_t positions[TRIAL_READ_EVENTS_MAX]; /* of the events that are gathered */
-    ring ring;
-    pack_writer frame;
-    pack_writer events;
-};
 
 subscribers *
 subscribers_new(uint32_t request_bytes, named_list *list, subscribers_send *send, void *context)
@@ -88,6 +54,7 @@ trial_code subscribers_open(subscribers *s,
                             bool is_delimited,
                             const struct trial_request_subscribe *request,
                             named *n,
+                            uint64_t owner,
                             uint64_t head,
                             uint64_t now_ms,
                             uint64_t *ret_id,
@@ -112,6 +79,7 @@ trial_code subscribers_open(subscribers *s,
     }
     sub = trial_memory(sizeof *sub);
     sub->id = ++s->last_id;
+    sub->owner = owner;
     sub->is_delimited = is_delimited;
     sub->position = request->from.value > 0 ? (uint64_t)request->from.value : head + 1;
     sub->credit = request->credit.is_set ? (uint64_t)request->credit.value : TRIAL_CREDIT_DEFAULT;
@@ -130,7 +98,7 @@ trial_code subscribers_open(subscribers *s,
     return TRIAL_OK;
 }
 
-static struct subscription *find(const subscribers *s, uint64_t id)
+struct subscription *subscribers_find(const subscribers *s, uint64_t id)
 {
     struct subscription *sub = s->first;
 
@@ -161,7 +129,7 @@ addressed(subscribers *s, trial_bytes peer, trial_bytes params, uint64_t *ret_ad
             (void)pack_skip(&reader);
         }
     }
-    sub = reader.has_failed ? NULL : find(s, id);
+    sub = reader.has_failed ? NULL : subscribers_find(s, id);
     return sub != NULL && is_of(sub, peer) ? sub : NULL;
 }
 
@@ -245,21 +213,20 @@ static bool wants(const struct subscription *sub, const ring_event *kept)
                                     trial_text_equal(programme, kept->programmes[1]))));
 }
 
-static void begin_frame(subscribers *s, const char *word, uint32_t entries)
+void subscribers_begin_frame(subscribers *s, const char *word, uint32_t entries)
 {
     pack_writer_reset(&s->frame);
     proto_put_notification(&s->frame, word);
     pack_put_map(&s->frame, entries);
 }
 
-static void put_number(subscribers *s, const char *name, uint64_t number)
+void subscribers_put_number(subscribers *s, const char *name, uint64_t number)
 {
     pack_put_word(&s->frame, name);
     pack_put_unsigned(&s->frame, number);
 }
 
-/* Send a frame that lies in s->frame; false where the peer did not take it. */
-static bool send_frame(subscribers *s, struct subscription *sub, uint64_t now_ms)
+bool subscribers_send_frame(subscribers *s, struct subscription *sub, uint64_t now_ms)
 {
     subscribers_sent sent = s->send(s->context,
                                     (trial_bytes){ sub->peer, sub->peer_size },
@@ -284,13 +251,13 @@ static bool send_events(subscribers *s,
                         uint64_t head,
                         uint64_t now_ms)
 {
-    begin_frame(s, "events", 3);
+    subscribers_begin_frame(s, "events", 3);
     pack_put_word(&s->frame, "events");
     pack_put_list(&s->frame, count);
     pack_put_raw(&s->frame, events);
-    put_number(s, "head", head);
-    put_number(s, "subscription", sub->id);
-    if (!send_frame(s, sub, now_ms)) {
+    subscribers_put_number(s, "head", head);
+    subscribers_put_number(s, "subscription", sub->id);
+    if (!subscribers_send_frame(s, sub, now_ms)) {
         return false;
     }
     sub->credit -= count;
@@ -303,10 +270,10 @@ static bool send_events(subscribers *s,
 static bool send_word(
     subscribers *s, struct subscription *sub, const char *word, uint64_t head, uint64_t now_ms)
 {
-    begin_frame(s, word, 2);
-    put_number(s, "head", head);
-    put_number(s, "subscription", sub->id);
-    return send_frame(s, sub, now_ms);
+    subscribers_begin_frame(s, word, 2);
+    subscribers_put_number(s, "head", head);
+    subscribers_put_number(s, "subscription", sub->id);
+    return subscribers_send_frame(s, sub, now_ms);
 }
 
 /* Gather one message from the ring; ret_position: where it goes on. */
@@ -349,15 +316,15 @@ static void pump_replayed(subscribers *s, struct subscription *sub, uint64_t hea
             proto_record_read(bytes, &record, &err) != TRIAL_OK) {
             return;
         }
-        begin_frame(s, "events", 4);
+        subscribers_begin_frame(s, "events", 4);
         pack_put_word(&s->frame, "events");
         pack_put_list(&s->frame, 1);
         pack_put_raw(&s->frame, record.event);
-        put_number(s, "head", head);
+        subscribers_put_number(s, "head", head);
         pack_put_word(&s->frame, "replayed");
         pack_put_truth(&s->frame, true);
-        put_number(s, "subscription", sub->id);
-        if (!send_frame(s, sub, now_ms)) {
+        subscribers_put_number(s, "subscription", sub->id);
+        if (!subscribers_send_frame(s, sub, now_ms)) {
             return;
         }
         sub->credit--;
@@ -474,7 +441,7 @@ choose(subscribers *s, const struct subscription *sub, const answers_page *page,
 
 void subscribers_take_page(subscribers *s, const readers_job *job, uint64_t now_ms)
 {
-    struct subscription *sub = find(s, job->subscription);
+    struct subscription *sub = subscribers_find(s, job->subscription);
     const answers_page *page = &job->page;
     uint64_t next = page->next != 0 ? page->next : page->head + 1;
     trial_bytes events;
@@ -504,49 +471,30 @@ void subscribers_take_page(subscribers *s, const readers_job *job, uint64_t now_
 
 bool subscribers_is_of(const subscribers *s, uint64_t id, trial_bytes peer)
 {
-    const struct subscription *sub = find(s, id);
+    const struct subscription *sub = subscribers_find(s, id);
 
     return sub != NULL && !sub->is_gone && is_of(sub, peer);
 }
 
 uint64_t subscribers_looked_at(const subscribers *s, uint64_t id)
 {
-    const struct subscription *sub = find(s, id);
+    const struct subscription *sub = subscribers_find(s, id);
 
     return sub == NULL ? 0 : sub->position;
 }
 
 void subscribers_hold(subscribers *s, uint64_t id, bool is_held)
 {
-    struct subscription *sub = find(s, id);
+    struct subscription *sub = subscribers_find(s, id);
 
     if (sub != NULL) {
         sub->is_held = is_held;
     }
 }
 
-void subscribers_end(subscribers *s, uint64_t id, const char *reason, uint64_t now_ms)
-{
-    struct subscription *sub = find(s, id);
-
-    if (sub == NULL) {
-        return;
-    }
-    sub->named = NULL; /* whoever ends it knows what becomes of the name */
-    if (sub->is_gone) {
-        return;
-    }
-    begin_frame(s, "ended", 2);
-    pack_put_word(&s->frame, "reason");
-    pack_put_message(&s->frame, reason);
-    put_number(s, "subscription", sub->id);
-    (void)send_frame(s, sub, now_ms); /* who takes nothing hears nothing more of it either */
-    sub->is_gone = true;
-}
-
 bool subscribers_is_alive(subscribers *s, uint64_t id, uint64_t head, uint64_t now_ms)
 {
-    struct subscription *sub = find(s, id);
+    struct subscription *sub = subscribers_find(s, id);
 
     if (sub != NULL && !sub->is_gone) {
         (void)send_word(s, sub, "heartbeat", head, now_ms); /* it tells who is gone */

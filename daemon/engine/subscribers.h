@@ -32,7 +32,8 @@ TRIAL_MUST_USE trial_code subscribers_filter(const struct trial_request_subscrib
 
 /**
  * Open a subscription. `head`: the last position flushed; from = 0 starts behind it. `n`: the named
- * one that it consumes, where it left off; nobody else does. NULL: it has no name.
+ * one that it consumes, where it left off; nobody else does. NULL: it has no name. `owner`: whose
+ * rights it rests on; 0 where nobody is asked.
  *
  * Fails with INVALID (a parameter), BUSY (too many of one peer).
  */
@@ -41,6 +42,7 @@ TRIAL_MUST_USE trial_code subscribers_open(subscribers *s,
                                            bool is_delimited,
                                            const struct trial_request_subscribe *request,
                                            named *n,
+                                           uint64_t owner,
                                            uint64_t head,
                                            uint64_t now_ms,
                                            uint64_t *ret_id,
@@ -64,6 +66,13 @@ void subscribers_hold(subscribers *s, uint64_t id, bool is_held);
 
 /** End a subscription and tell its peer why. */
 void subscribers_end(subscribers *s, uint64_t id, const char *reason, uint64_t now_ms);
+
+/** End every subscription whose owner has lost its right, and tell its peer why. */
+void subscribers_end_where(subscribers *s,
+                           bool (*has_lost)(void *context, uint64_t owner),
+                           void *context,
+                           const char *reason,
+                           uint64_t now_ms);
 
 /** Take in what a turn added; `head` is the last position flushed. Sends nothing yet. */
 void subscribers_add(subscribers *s, const engine_added *added, uint32_t count);

@@ -1,7 +1,9 @@
-/* files.c - how many files the process may have open. */
+/* files.c - how many files the process may have open, and when those of a directory change. */
 #include "host.h"
 
+#include <sys/inotify.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #define DESCRIPTORS_MAX (1u << 20) /* the kernel's own bound, unless it was raised */
 
@@ -20,4 +22,25 @@ uint32_t host_descriptors(void)
         }
     }
     return limit.rlim_cur < DESCRIPTORS_MAX ? (uint32_t)limit.rlim_cur : DESCRIPTORS_MAX;
+}
+
+int host_watch_directory(const char *path)
+{
+    const uint32_t changes = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ATTRIB |
+                             IN_DELETE_SELF | IN_MOVE_SELF;
+    int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+
+    if (fd >= 0 && inotify_add_watch(fd, path, changes) < 0) {
+        (void)close(fd); /* nobody watched it */
+        return -1;
+    }
+    return fd;
+}
+
+void host_watch_drain(int fd)
+{
+    char told[4096];
+
+    while (read(fd, told, sizeof told) > 0) {
+    }
 }

@@ -31,6 +31,9 @@ static struct {
     unsigned end;         /* ... and from here on the daemon's own; 0: no bound */
     struct place places[KEPT_MAX];
     atomic_uint_fast64_t turned_away;
+    int remembered;     /* a listener whose connections may have to be cut; 0: none */
+    ino_t *connections; /* of it, by descriptor; 0: none, or another by now */
+    unsigned connections_size;
 } bound = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 trial_code accept_bound(uint32_t descriptors, uint32_t listeners, trial_error *err)
@@ -94,6 +97,46 @@ static bool is_welcome(int listener, unsigned fd)
     return bound.end == 0 || fd < bound.first || (fd < bound.end && take_place(listener, fd));
 }
 
+void accept_remember(int listener)
+{
+    (void)pthread_mutex_lock(&bound.lock); /* a plain mutex of our own: cannot fail */
+    bound.remembered = listener;
+    (void)pthread_mutex_unlock(&bound.lock);
+}
+
+static void remember(int listener, unsigned fd)
+{
+    (void)pthread_mutex_lock(&bound.lock);
+    if (listener == bound.remembered && listener != 0) {
+        if (fd >= bound.connections_size) {
+            unsigned size = fd * 2 + 64;
+
+            bound.connections =
+                trial_memory_again(bound.connections, size * sizeof *bound.connections);
+            memset(bound.connections + bound.connections_size,
+                   0,
+                   (size - bound.connections_size) * sizeof *bound.connections);
+            bound.connections_size = size;
+        }
+        bound.connections[fd] = inode_of(fd);
+    }
+    (void)pthread_mutex_unlock(&bound.lock);
+}
+
+void accept_cut(void)
+{
+    (void)pthread_mutex_lock(&bound.lock);
+    for (unsigned fd = 0; fd < bound.connections_size; fd++) {
+        /* Where libzmq closes it between the two and the number is another's, that one's peer
+         * connects again. */
+        if (bound.connections[fd] != 0 && bound.connections[fd] == inode_of(fd)) {
+            (void)shutdown((int)fd, SHUT_RDWR);
+        }
+        bound.connections[fd] = 0;
+    }
+    (void)pthread_mutex_unlock(&bound.lock);
+}
+
 /* In place of the C library's: the program's own definition stands before a shared library's. */
 int accept4(int listener, __SOCKADDR_ARG address, socklen_t *size, int flags)
 {
@@ -110,5 +153,6 @@ int accept4(int listener, __SOCKADDR_ARG address, socklen_t *size, int flags)
         errno = ECONNABORTED;
         return -1;
     }
+    remember(listener, (unsigned)fd);
     return fd;
 }

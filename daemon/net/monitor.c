@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #define MONITOR_ENDPOINT "inproc://triald.monitor"
+#define FEED_ENDPOINT "inproc://triald.feed"
 
 trial_code monitor_open(net *n, trial_error *err)
 {
@@ -58,8 +59,42 @@ void monitor_drain(net *n)
     }
 }
 
+trial_code monitor_listener_begin(net *n, trial_error *err)
+{
+    int linger = 0;
+
+    n->feed_monitor = zmq_socket(n->context, ZMQ_PAIR);
+    if (n->feed_monitor == NULL ||
+        zmq_socket_monitor(n->feed, FEED_ENDPOINT, ZMQ_EVENT_LISTENING) != 0 ||
+        zmq_setsockopt(n->feed_monitor, ZMQ_LINGER, &linger, sizeof linger) != 0 ||
+        zmq_connect(n->feed_monitor, FEED_ENDPOINT) != 0) {
+        return net_fail(err, "watching the feed");
+    }
+    return TRIAL_OK;
+}
+
+trial_code monitor_listener_end(net *n, trial_error *err)
+{
+    zmq_msg_t *frame = &n->frames[NET_REST];
+    uint16_t event = 0;
+    uint32_t fd = 0;
+
+    /* The socket told of it before zmq_bind() came back. */
+    if (zmq_msg_recv(frame, n->feed_monitor, ZMQ_DONTWAIT) != sizeof event + sizeof fd) {
+        return net_fail(err, "watching the feed");
+    }
+    memcpy(&fd, (const char *)zmq_msg_data(frame) + sizeof event, sizeof fd);
+    (void)zmq_msg_recv(frame, n->feed_monitor, ZMQ_DONTWAIT); /* its address, which nobody needs */
+    accept_remember((int)fd);
+    (void)zmq_socket_monitor(n->feed, NULL, 0); /* stops what was started */
+    return TRIAL_OK;
+}
+
 void monitor_close(net *n)
 {
+    if (n->feed_monitor != NULL) {
+        (void)zmq_close(n->feed_monitor); /* a valid socket */
+    }
     if (n->router != NULL) {
         (void)zmq_socket_monitor(n->router, NULL, 0); /* stops; fails only where none was started */
     }

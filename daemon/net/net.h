@@ -4,11 +4,30 @@
 #define NET_H
 
 #include "trial/base.h"
+#include "trial/limits.h"
 
 typedef struct net net;
 
 #define NET_PEER_BYTES_MAX 255 /* of a routing id, ZeroMQ's own bound */
 #define NET_LISTENERS_MAX 9    /* eight endpoints of requests, and the feed's */
+
+/** Who sends, as the kernel (ipc) or CURVE's handshake (tcp) attests it. Nothing a peer says of
+ * itself is in it. */
+typedef struct net_who {
+    bool is_local;
+    uint32_t uid; /* of a local peer, and the one group the kernel tells */
+    uint32_t gid;
+    char key[TRIAL_KEY_TEXT_BYTES]; /* of a remote one, in Z85; "": not known */
+} net_who;
+
+/** What a peer connects to. */
+typedef enum net_door {
+    NET_REQUESTS,
+    NET_FEED,
+} net_door;
+
+/** May it be let in? Called from a thread of this room; it must not wait. */
+typedef bool net_admits(void *context, net_door door, const net_who *who);
 
 typedef struct net_settings {
     const char *const *listen; /* endpoints of requests */
@@ -18,6 +37,9 @@ typedef struct net_settings {
     uint32_t peer_queue;    /* messages on their way to one peer, in libzmq and again here */
     uint64_t peer_bytes;    /* of large ones among them: beyond it the peer has no room */
     uint32_t feed_queue;    /* events on their way to one reader of the feed */
+    const char *secret;     /* the daemon's CURVE key in Z85, copied; NULL: it has none */
+    net_admits *admits;     /* asked of everybody who connects, but for requests on ipc */
+    void *context;          /* of admits */
     uint32_t descriptors;   /* that the process may have open; 0: connections are not bounded */
     const int *passed; /* of each of `listen` and then of the feed: a listening socket that is bound
                           to it already, given; -1 where one is to be bound. NULL: bind all */
@@ -26,8 +48,11 @@ typedef struct net_settings {
 /**
  * Bind both sockets.
  *
- * Fails with INVALID  an endpoint that is none, or tcp on an address others can reach: without keys
- *                     the daemon serves ipc and loopback only; or too few descriptors for anybody.
+ * With a key tcp is served with CURVE and nothing else, and every key is put to `admits`. Before it
+ * returns it has tried one that nobody knows, and been refused.
+ *
+ * Fails with INVALID  an endpoint that is none; too few descriptors for anybody; tcp without a
+ *                     key on an address others can reach.
  *            BUSY     the address is in use.
  *            STORAGE  anything else; err->system_errno says what.
  */
@@ -46,6 +71,9 @@ typedef struct net_message {
 
 /** The next message that is there; false where there is none. */
 bool net_receive(net *n, net_message *ret_message);
+
+/** Who sent the message that was received last? */
+net_who net_sender(net *n);
 
 typedef enum net_sent {
     NET_SENT,
@@ -67,6 +95,10 @@ bool net_send_queued(net *n);
 
 /** Does anybody read the feed? Where nobody does, nothing need be made for it. */
 bool net_has_readers(net *n);
+
+/** Cut off everybody who listens to the feed: they connect again at once, and whoever may not is
+ * not let in. Only where keys are in use. */
+void net_cut_feed(net *n);
 
 /** Publish on the feed; a reader that is too slow misses it. */
 void net_publish(net *n, trial_text topic, trial_bytes payload);

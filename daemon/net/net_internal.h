@@ -18,6 +18,9 @@ struct net {
     void *router;
     void *feed;
     void *monitor;
+    void *feed_monitor;                /* while the feed is bound */
+    struct zap *zap;                   /* who decides about keys */
+    char secret[TRIAL_KEY_TEXT_BYTES]; /* the daemon's own; "": it has none */
     int feed_fd; /* readable when there is something to take off that socket */
     int monitor_fd;
     uint32_t topics;              /* that anybody wants of the feed */
@@ -59,7 +62,41 @@ void parcel_done(net *n); /* when libzmq has let go of all of them */
 TRIAL_MUST_USE trial_code accept_bound(uint32_t descriptors, uint32_t listeners, trial_error *err);
 uint64_t accept_turned_away(void);
 
+/** Remember the connections of that listener from now on, so that they can be cut; 0: of none. */
+void accept_remember(int listener);
+
+/** End all connections of the listener that is remembered. */
+void accept_cut(void);
+
+/* zap.c: who may come in (ZeroMQ RFC 27). */
+typedef struct zap zap;
+
+/** Start the thread that answers; it must be there before anything is bound. */
+TRIAL_MUST_USE trial_code
+zap_start(void *context, net_admits *admits, void *admits_context, zap **ret_zap, trial_error *err);
+
+/** Wait for the thread, whose context is being ended by another. NULL is fine. */
+void zap_done(zap *z);
+
+/** What ZAP is told of a door. */
+const char *zap_domain(net_door door);
+
+/** State who may come in by the endpoint that is bound next. */
+TRIAL_MUST_USE trial_code
+zap_guard(const net *n, void *socket, net_door door, bool is_tcp, trial_error *err);
+
+/** Is a key that nobody knows refused? Fails with STORAGE: it was let in, or nobody answered. */
+TRIAL_MUST_USE trial_code zap_try(const net *n, trial_error *err);
+
+/** Who sent the message that the frame is part of? */
+net_who zap_who(const net *n, zmq_msg_t *frame);
+
 /* monitor.c: who is connected. */
+
+/** Between these two the feed is bound: its connections can be cut from then on. */
+TRIAL_MUST_USE trial_code monitor_listener_begin(net *n, trial_error *err);
+TRIAL_MUST_USE trial_code monitor_listener_end(net *n, trial_error *err);
+
 TRIAL_MUST_USE trial_code monitor_open(net *n, trial_error *err);
 void monitor_drain(net *n);
 void monitor_close(net *n);

@@ -27,6 +27,11 @@ set_all(void *socket, const struct option *options, size_t count, trial_error *e
     return TRIAL_OK;
 }
 
+static bool is_tcp(const char *endpoint)
+{
+    return trial_text_starts(trial_text_of(endpoint), TRIAL_TEXT("tcp://"));
+}
+
 /* Without keys only who is on this machine may connect. */
 static bool is_local(trial_text endpoint)
 {
@@ -44,21 +49,26 @@ static bool is_local(trial_text endpoint)
 
 /* `passed` is a listening socket that somebody else bound, -1: bind one. What libzmq did not bind
  * it closes at the end and leaves in its place, for its owner's next daemon. */
-static trial_code bind_to(void *socket, const char *endpoint, int passed, trial_error *err)
+static trial_code bind_to(
+    const net *n, void *socket, net_door door, const char *endpoint, int passed, trial_error *err)
 {
-    if (!is_local(trial_text_of(endpoint))) {
+    trial_code code;
+
+    if (n->secret[0] == '\0' && !is_local(trial_text_of(endpoint))) {
         return trial_fail(err,
                           TRIAL_INVALID,
-                          "'%s' is not ipc or loopback; without keys others are not let in",
+                          "'%s' is not ipc or loopback, and the daemon has no key of its own: give "
+                          "it one (secret_key, made by trialctl keygen)",
                           endpoint);
     }
-    if (zmq_setsockopt(socket, ZMQ_USE_FD, &passed, sizeof passed) != 0) {
-        return net_fail(err, "taking the socket that was passed in for '%s'", endpoint);
+    code = zap_guard(n, socket, door, is_tcp(endpoint), err);
+    if (code == TRIAL_OK && zmq_setsockopt(socket, ZMQ_USE_FD, &passed, sizeof passed) != 0) {
+        code = net_fail(err, "taking the socket that was passed in for '%s'", endpoint);
     }
-    if (zmq_bind(socket, endpoint) != 0) {
-        return net_fail(err, "binding '%s'", endpoint);
+    if (code == TRIAL_OK && zmq_bind(socket, endpoint) != 0) {
+        code = net_fail(err, "binding '%s'", endpoint);
     }
-    return TRIAL_OK;
+    return code;
 }
 
 static int passed_for(const net_settings *settings, uint32_t index)
@@ -97,8 +107,14 @@ static trial_code open_router(net *n, const net_settings *settings, trial_error 
     if (code == TRIAL_OK) {
         code = monitor_open(n, err);
     }
-    for (uint32_t i = 0; code == TRIAL_OK && i < settings->listen_count; i++) {
-        code = bind_to(n->router, settings->listen[i], passed_for(settings, i), err);
+    /* What guards tcp holds for whatever is bound after it, so that comes last. */
+    for (uint32_t i = 0; code == TRIAL_OK && i < 2 * settings->listen_count; i++) {
+        uint32_t at = i % settings->listen_count;
+
+        if (is_tcp(settings->listen[at]) == (i >= settings->listen_count)) {
+            code = bind_to(
+                n, n->router, NET_REQUESTS, settings->listen[at], passed_for(settings, at), err);
+        }
     }
     return code;
 }
@@ -121,9 +137,21 @@ static trial_code open_feed(net *n, const net_settings *settings, trial_error *e
         return net_fail(err, "making the socket for the feed");
     }
     code = set_all(n->feed, options, sizeof options / sizeof options[0], err);
-    return code == TRIAL_OK
-               ? bind_to(n->feed, settings->feed, passed_for(settings, settings->listen_count), err)
-               : code;
+    if (code == TRIAL_OK) {
+        code = monitor_listener_begin(n, err);
+    }
+    if (code == TRIAL_OK) {
+        code = bind_to(n,
+                       n->feed,
+                       NET_FEED,
+                       settings->feed,
+                       passed_for(settings, settings->listen_count),
+                       err);
+    }
+    if (code == TRIAL_OK) {
+        code = monitor_listener_end(n, err);
+    }
+    return code;
 }
 
 /* The descriptor of a socket that is seldom ready: watched by itself it costs a turn nothing, where
@@ -159,6 +187,13 @@ trial_code net_open(const net_settings *settings, net **ret_net, trial_error *er
                    : accept_bound(settings->descriptors, settings->listen_count + 1, err);
     }
     if (code == TRIAL_OK) {
+        code = zap_start(n->context, settings->admits, settings->context, &n->zap, err);
+    }
+    if (code == TRIAL_OK && settings->secret != NULL) {
+        memcpy(n->secret, settings->secret, sizeof n->secret);
+        code = zap_try(n, err);
+    }
+    if (code == TRIAL_OK) {
         code = open_router(n, settings, err);
     }
     if (code == TRIAL_OK) {
@@ -184,6 +219,7 @@ void net_close(net *n)
     if (n == NULL) {
         return;
     }
+    accept_remember(0);
     outbox_drop_all(n);
     for (int i = 0; i < NET_FRAMES; i++) {
         (void)zmq_msg_close(&n->frames[i]); /* initialised: cannot fail */
@@ -198,6 +234,8 @@ void net_close(net *n)
     if (n->context != NULL) {
         (void)zmq_ctx_term(n->context); /* bounded by LINGER_MS */
     }
+    zap_done(n->zap);
+    explicit_bzero(n->secret, sizeof n->secret);
     parcel_done(n);
     free(n);
 }
@@ -205,6 +243,11 @@ void net_close(net *n)
 static trial_bytes bytes_of(zmq_msg_t *frame)
 {
     return (trial_bytes){ zmq_msg_data(frame), zmq_msg_size(frame) };
+}
+
+net_who net_sender(net *n)
+{
+    return zap_who(n, &n->frames[NET_PAYLOAD]);
 }
 
 /* Receive the frame behind `frame` and drop it; false where the message has no more. */
@@ -311,6 +354,12 @@ bool net_has_readers(net *n)
         drain_feed(n); /* publishing takes in what the descriptor would have told of */
     }
     return n->topics > 0;
+}
+
+void net_cut_feed(net *n)
+{
+    (void)n;
+    accept_cut();
 }
 
 void net_publish(net *n, trial_text topic, trial_bytes payload)

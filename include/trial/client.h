@@ -12,13 +12,21 @@ typedef struct trial_client_settings {
     const char *endpoint;       /* NULL: TRIALD_ENDPOINT, else ipc:///run/triald/triald.sock */
     const char *feed;           /* NULL: TRIALD_FEED, else ipc:///run/triald/feed.sock */
     const char *name;           /* of the calling program, for hello; NULL: "libtrial" */
+    const char *key;            /* file of one's secret key, for a daemon on tcp; NULL: TRIALD_KEY,
+                                 * else none */
+    const char *server_key;     /* the daemon's certificate, or its public key itself; NULL:
+                                 * TRIALD_SERVER_KEY, else none */
     uint32_t timeout_ms;        /* of a call; 0: 5,000 */
     uint32_t request_bytes;     /* the daemon's request limit; 0: 4 MiB */
     const trial_client *beside; /* share its ZeroMQ context, one I/O thread for both: it is closed
                                  * last; NULL: a context of one's own */
 } trial_client_settings;
 
-/** Make a client; it connects in the background. Close with trial_client_close(). */
+/**
+ * Make a client; it connects in the background. Close with trial_client_close().
+ *
+ * Fails with INVALID, or STORAGE: an endpoint that is none, or a key's file that cannot be used.
+ */
 TRIAL_MUST_USE trial_code trial_client_open(const trial_client_settings *settings,
                                             trial_client **ret_client,
                                             trial_error *err);
@@ -31,7 +39,8 @@ void trial_client_close(trial_client *client); /* NULL is fine */
  * ret_result  lives in the arena.
  *
  * Fails with the daemon's own error (code, rule, index, field, text), TOO_LARGE before anything is
- * sent, BUSY: no answer within the timeout. The outcome of an append is unknown then: send it
+ * sent, UNAUTHORISED: the daemon does not know this key, or is not the one it should be, BUSY: no
+ * answer within the timeout. The outcome of an append is unknown then: send it
  * again, the same id makes it one event.
  */
 TRIAL_MUST_USE trial_code trial_client_call(trial_client *client,

@@ -2,6 +2,7 @@
 #include "power_restore.h"
 
 #include "engine.h"
+#include "speaker.h"
 #include "tasks.h"
 
 #include <fcntl.h>
@@ -69,7 +70,7 @@ fill_source(const power_events *sent, const char *path, store **ret_store, trial
     request.events = pack_written(&list);
     if (code == TRIAL_OK) {
         engine_turn_begin(e, 1700000000 * TRIAL_NS_PER_S);
-        code = engine_append(e, 1, &request, &answer, err);
+        code = engine_append(e, 1, &request, &anybody, &answer, err);
     }
     if (code == TRIAL_OK) {
         code = engine_turn_flush(e, err);

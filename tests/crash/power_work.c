@@ -11,6 +11,7 @@
 #include "generation.h"
 #include "power_disk.h"
 #include "rebuild.h"
+#include "speaker.h"
 #include "walk.h"
 
 #include <poll.h>
@@ -273,7 +274,7 @@ static void send_request(struct working *w)
         pack_put_raw(&list, w->sent->events[w->next + i]);
     }
     request.events = pack_written(&list);
-    if (engine_append(w->engine, 1, &request, &answer, &err) != TRIAL_OK ||
+    if (engine_append(w->engine, 1, &request, &anybody, &answer, &err) != TRIAL_OK ||
         store_head(w->store) != w->next + mark.count) {
         give_up("appending", &err);
     }

@@ -196,6 +196,7 @@ static void one_round(desk *d)
                                       false,
                                       &request,
                                       NULL,
+                                      0,
                                       head,
                                       now_ms,
                                       &peer->subscription,

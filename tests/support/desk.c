@@ -2,6 +2,7 @@
 #include "desk.h"
 
 #include "check.h"
+#include "speaker.h"
 
 static void fill_with_sevens(void *bytes, size_t size)
 {
@@ -227,7 +228,8 @@ static json_t *append(desk *d, pack_writer *frame, const trial_request *request)
 
     engine_turn_begin(d->engine, d->now_ns);
     d->now_ns += TRIAL_NS_PER_S;
-    assert_int_equal(engine_append(d->engine, 77, &request->as.append, &answer, &err), TRIAL_OK);
+    assert_int_equal(engine_append(d->engine, 77, &request->as.append, &anybody, &answer, &err),
+                     TRIAL_OK);
     assert_int_equal(engine_turn_flush(d->engine, &err), TRIAL_OK);
     engine_turn_done(d->engine);
     (void)keep_answer(d, &answer);

@@ -3,6 +3,7 @@
 
 #include "engine.h"
 #include "oracle_fold.h"
+#include "speaker.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -148,7 +149,7 @@ ask_again(struct judging *j, const oracle_event *const *events, uint32_t count, 
     }
     request.events = pack_written(&list);
     engine_turn_begin(j->engine, NOW_NS);
-    if (engine_append(j->engine, 1, &request, &answer, err) == TRIAL_OK &&
+    if (engine_append(j->engine, 1, &request, &anybody, &answer, err) == TRIAL_OK &&
         proto_frame_read(pack_written(&answer), &limits, &frame, err) == TRIAL_OK) {
         reader = pack_reader_of(frame.error);
         if (pack_peek(&reader) == PACK_MAP) {
@@ -339,7 +340,7 @@ static bool append_one_more(struct judging *j, trial_bytes event, trial_error *e
     pack_put_raw(&list, event);
     request.events = pack_written(&list);
     engine_turn_begin(j->engine, NOW_NS);
-    is_done = engine_append(j->engine, 1, &request, &answer, err) == TRIAL_OK &&
+    is_done = engine_append(j->engine, 1, &request, &anybody, &answer, err) == TRIAL_OK &&
               engine_turn_flush(j->engine, err) == TRIAL_OK;
     engine_turn_done(j->engine);
     pack_writer_done(&list);

@@ -30,7 +30,8 @@ ERROR_CODES = (
     "malformed invalid unknown-type refused conflict duplicate-conflict not-found too-large "
                "unauthorised unsupported storage no-space busy").split()
 VIEWS = ("programme funnel network municipality trial exemption evaluation outcome law deadline "
-         "figure refusal duration finding").split()
+         "figure refusal duration finding").split()  # that a programme fills
+ALL_VIEWS = VIEWS + ["right"]
 ADDED = ("position", "revision", "ingesttime")  # what the daemon adds to an event on reading
 
 sys.path.insert(0, str(TESTS / "support"))
@@ -387,9 +388,12 @@ class Peer:
         self.socket.rcvtimeo = self.socket.sndtimeo = WAIT_S * 1000
         if receive_limit:
             self.socket.rcvhwm = receive_limit
-        self.socket.connect(endpoint)
         self.msgid = 0
         self.replies, self.notes = {}, []
+        self.connect(endpoint)
+
+    def connect(self, endpoint):
+        self.socket.connect(endpoint)
 
     def close(self):
         self.socket.close()

@@ -331,16 +331,65 @@ class Boot:
 
     def give_a_key(self):
         m = self.machine
-        m.write("/etc/credstore/triald.key_secret", "a secret\n")
-        m.run("chmod", "600", "/etc/credstore/triald.key_secret")
+        m.run("trialctl", "keygen", "/srv/triald", "--no-progress")
+        m.run("install", "-D", "-m", "600", "/srv/triald.key_secret",
+              "/etc/credstore/triald.key_secret")
         m.run("systemctl", "restart", "triald")
         pid = int(self.service("MainPID"))
         self.expect("a key is the daemon's to read", m.run(
             "nsenter", "--target", pid, "--mount", "--setuid", m.run("id", "-u", "triald").strip(),
-            "cat", "/run/credentials/triald.service/triald.key_secret"), "a secret")
+            "cat", "/run/credentials/triald.service/triald.key_secret"), "secret-key = ")
         self.expect("and it is told where", m.run(
             "sh", "-c", f"tr '\\0' '\\n' </proc/{pid}/environ"), "CREDENTIALS_DIRECTORY=/run/cred")
         self.check("a key")
+
+    def listen_on_tcp(self):
+        """A drop-in opens a tcp endpoint; trialctl shows the key that it made."""
+        m = self.machine
+        m.write("/etc/systemd/system/triald.service.d/tcp.conf",
+                "[Service]\nEnvironment=TRIALD_LISTEN=ipc:///run/triald/triald.sock,"
+                "tcp://127.0.0.1:7700\n")
+        m.run("systemctl", "daemon-reload")
+        m.run("systemctl", "restart", "triald")
+        m.run("trialctl", "keygen", "/srv/reader")
+        ask = ("trialctl", "status", "--endpoint", "tcp://127.0.0.1:7700", "--key",
+               "/srv/reader.key_secret", "--server-key", "/srv/triald.key")
+        self.expect("a key that it does not know is refused", m.run(*ask, status=7),
+                    "refuses this key")
+        m.run("install", "-m", "644", "/srv/reader.key", "/etc/triald/keys/")
+        until("its certificate lets it in", lambda: "serving" in m.run(*ask, status=None))
+        self.check("a tcp endpoint with keys")
+
+    def certify(self, name, roles, sources=""):
+        """A certificate of a local user of that name."""
+        self.machine.write(f"/etc/triald/keys/{name}.key",
+                           f'metadata\n    user = "{name}"\n    roles = "{roles}"\n'
+                           f'    sources = "{sources}"\n')
+
+    def give_rights(self):
+        m = self.machine
+        m.run("install", "-d", "/etc/triald/keys")  # empty, it changes nothing
+        m.run("systemctl", "reload", "triald")
+        self.certify("root", "read publish audit operate", "*")
+        self.certify("trialboard", "read")
+        m.run("systemctl", "reload", "triald")
+        until("rights are in use", lambda: len(self.ask("list", "right")) == 2)
+        self.check("the first certificates")
+        as_nobody = ("setpriv", "--reuid", "65534", "--regid", m.run(
+            "sh", "-c", "getent group triald | cut -d: -f3").strip(), "--clear-groups")
+        said = m.run(*as_nobody, "trialctl", "status", status=7)
+        self.expect("who has no certificate has no rights", said, "uid 65534")
+        self.certify("nobody", "read")
+        until("a certificate is enough", lambda: "head" in m.run(
+            *as_nobody, "trialctl", "status", status=None))
+        m.run("rm", "/etc/triald/keys/nobody.key")
+        m.run("systemctl", "reload", "triald")
+        said = m.run(*as_nobody, "trialctl", "status", status=7)
+        self.expect("and is enough no longer", said, "uid 65534")
+        rights = {row["name"]: row["state"] for row in self.ask("list", "right")}
+        self.expect("the log has all of it", rights, {"root": "granted", "trialboard": "granted",
+                                                      "nobody": "revoked"})
+        self.check("rights")
 
     def gateway(self):
         m = self.machine
@@ -412,7 +461,7 @@ class Boot:
     def run(self):
         for step in (self.prepare, self.start_by_socket, self.restart, self.kill, self.hang,
                      self.reload, self.upgrade, self.fill_the_disk,
-                     self.stall_the_journal, self.back_up, self.give_a_key,
+                     self.stall_the_journal, self.back_up, self.give_a_key, self.give_rights, self.listen_on_tcp,
                      self.gateway, self.stop, self.give_up, self.damage):
             step()
 

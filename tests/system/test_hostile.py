@@ -200,7 +200,7 @@ class Together(Case):
             for other in others:
                 other.start()
             for _ in range(3):
-                self.assertEqual(len(daemon.ask("rebuild")["views"]), len(harness.VIEWS))
+                self.assertEqual(len(daemon.ask("rebuild")["views"]), len(harness.ALL_VIEWS))
             stop.set()
             for other in others:
                 other.join()

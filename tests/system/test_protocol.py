@@ -74,7 +74,7 @@ class Frames(ProtocolCase):
         self.assertTrue(status["version"])
         self.assertGreaterEqual(status["uptime"], 0)
         self.assertGreaterEqual(status["peers"], 0)
-        self.assertEqual(set(status["views"]), set(harness.VIEWS))
+        self.assertEqual(set(status["views"]), set(harness.ALL_VIEWS))
         self.assertIn("stores", status)
 
     def test_msgid_goes_from_0_to_the_largest_of_32_bits(self):
