@@ -254,7 +254,8 @@ uint64_t journal_last(const journal *j)
     return j->files[j->current].last;
 }
 
-static trial_code secure_file(const journal_file *file, const char *path, trial_error *err)
+/* Write the last turn again. Those before it were synced before it was written. */
+static trial_code write_last_again(const journal_file *file, const char *path, trial_error *err)
 {
     uint8_t *block = malloc(COPY_BYTES);
     trial_code code = TRIAL_OK;
@@ -262,7 +263,7 @@ static trial_code secure_file(const journal_file *file, const char *path, trial_
     if (block == NULL) {
         return trial_fail_errno(err, ENOMEM, "reading '%s'", path);
     }
-    for (uint64_t at = JOURNAL_BLOCK_BYTES; at < file->used && code == TRIAL_OK; at += COPY_BYTES) {
+    for (uint64_t at = file->last_at; at < file->used && code == TRIAL_OK; at += COPY_BYTES) {
         uint64_t left = file->used - at;
         size_t size = left < COPY_BYTES ? (size_t)left : COPY_BYTES;
 
@@ -272,9 +273,6 @@ static trial_code secure_file(const journal_file *file, const char *path, trial_
         }
     }
     free(block);
-    if (code == TRIAL_OK && fdatasync(file->fd) != 0) {
-        code = trial_fail_errno(err, errno, "syncing the journal in '%s'", path);
-    }
     return code;
 }
 
@@ -282,9 +280,12 @@ trial_code journal_secure(journal *j, uint64_t committed, trial_error *err)
 {
     trial_code code = TRIAL_OK;
 
+    if (journal_last(j) > committed) {
+        code = write_last_again(&j->files[j->current], j->directory, err);
+    }
     for (int i = 0; i < JOURNAL_FILES && code == TRIAL_OK; i++) {
-        if (j->files[i].last > committed) {
-            code = secure_file(&j->files[i], j->directory, err);
+        if (j->files[i].last > committed && fdatasync(j->files[i].fd) != 0) {
+            code = trial_fail_errno(err, errno, "syncing the journal in '%s'", j->directory);
         }
     }
     return code;

@@ -22,6 +22,7 @@ typedef struct journal_file {
     uint64_t generation; /* of its present use */
     uint64_t first;      /* positions of its present use; last == 0: it holds none */
     uint64_t last;
+    uint64_t last_at; /* where the turn that ends with it begins; known when the file was opened */
 } journal_file;
 
 typedef struct journal {
@@ -63,8 +64,9 @@ void journal_close(journal *j);
 uint64_t journal_last(const journal *j);
 
 /**
- * Write what lies beyond `committed` again and sync it. A flush that failed before the last exit
- * may have left it in the page cache alone, where it reads well and is still not on the disk.
+ * Write the last turn again, if it lies beyond `committed`, and sync all that does. A flush that
+ * failed before the last exit may have left that turn in the page cache alone, where it reads well
+ * and is still not on the disk; a turn is begun only when the one before it is.
  */
 TRIAL_MUST_USE trial_code journal_secure(journal *j, uint64_t committed, trial_error *err);
 

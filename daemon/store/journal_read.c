@@ -171,6 +171,7 @@ trial_code journal_walk(journal *j, int index, trial_error *err)
             file->first = header.first;
         }
         file->last = header.first + header.count - 1;
+        file->last_at = file->used;
         file->used += turn_blocks(&header);
     }
 }

@@ -23,6 +23,8 @@ static struct {
     int code;         /* errno, or LMDB's */
     bool is_done_too; /* the call does its work and then says that it failed */
     bool is_disk_full;
+    _Atomic off_t wrote_at; /* the last pwrite that did not fail, and its bytes */
+    atomic_size_t wrote;
 } fault;
 
 static bool fails(door at)
@@ -71,6 +73,8 @@ ssize_t __wrap_pwrite(int fd, const void *bytes, size_t size, off_t offset)
         errno = fault.code;
         return -1;
     }
+    fault.wrote_at = offset;
+    fault.wrote = size;
     return __real_pwrite(fd, bytes, size, offset);
 }
 
@@ -312,6 +316,41 @@ static void test_after_a_failed_flush_nothing_more_is_written(void **state)
     scratch_remove(path);
 }
 
+/* The page cache may hold that turn, and the disk not: nobody can tell by reading. */
+static void test_the_turn_whose_flush_failed_is_written_again(void **state)
+{
+    char path[SCRATCH_PATH_BYTES] = "";
+    store_settings settings = scratch_settings(path);
+    store *s = make_store(&settings, path);
+    bool is_new;
+    off_t at;
+    size_t size;
+
+    (void)state;
+    for (int turn = 0; turn < 3; turn++) {
+        add(s, record_of(store_head(s) + 1, 5000));
+        assert_int_equal(store_flush(s, NULL), TRIAL_OK);
+    }
+    add(s, record_of(4, 9000));
+    set_fault(FDATASYNC, 1, 1, EIO, false);
+    assert_int_equal(store_flush(s, NULL), TRIAL_STORAGE);
+    at = fault.wrote_at;
+    size = fault.wrote;
+    store_close(s);
+    clear_fault();
+    set_fault(FDATASYNC, 0, 0, 0, false);
+    assert_int_equal(store_open(&settings, &s, &is_new, NULL), TRIAL_OK);
+    assert_int_equal(atomic_load(&fault.calls[PWRITE]), 1); /* and not those before it */
+    assert_int_equal(atomic_load(&fault.calls[FDATASYNC]), 1);
+    assert_int_equal(fault.wrote_at, at);
+    assert_int_equal(fault.wrote, size);
+    assert_int_equal(recover(s), TRIAL_OK);
+    assert_int_equal(store_head(s), 4);
+    store_close(s);
+    check(&settings, 4);
+    scratch_remove(path);
+}
+
 /* Not every file system lets a write go past its page cache; one may say so only when it comes. */
 static void test_a_write_that_may_not_be_direct_goes_through_the_cache(void **state)
 {
@@ -436,6 +475,7 @@ int main(void)
         cmocka_unit_test(test_after_a_failed_flush_nothing_more_is_written),
         cmocka_unit_test(test_a_write_that_may_not_be_direct_goes_through_the_cache),
         cmocka_unit_test(test_a_commit_on_a_full_disk_is_not_a_broken_disk),
+        cmocka_unit_test(test_the_turn_whose_flush_failed_is_written_again),
         cmocka_unit_test(test_appends_resume_by_themselves_when_the_disk_has_room_again),
         cmocka_unit_test(test_a_full_map_refuses_appends_and_loses_nothing),
         cmocka_unit_test(test_a_map_with_room_that_is_called_full_is_damaged),
