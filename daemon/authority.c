@@ -49,7 +49,7 @@ void authority_read(loop *l)
                               "its right to read was revoked",
                               host_monotonic_ms());
     }
-    if (l->net != NULL && rights_are_used(l->rights)) {
+    if (l->net != NULL && rights_lost_reader(l->rights)) {
         net_cut_feed(l->net); /* who may listen comes back at once */
     }
 }

@@ -4,6 +4,7 @@
 #include "trial/arena.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -27,7 +28,8 @@ struct holder {
 };
 
 struct rights {
-    bool are_used;
+    atomic_bool are_used; /* read by rights_admits() of another thread, too */
+    bool has_lost_reader;
     rights_entry **entries; /* never taken out: an owner is a place among them */
     uint32_t count;
     uint32_t room;
@@ -129,6 +131,11 @@ static void hold_again(rights *r)
     }
 }
 
+static bool may_read(const rights_grant *grant)
+{
+    return grant->kind != RIGHTS_NONE && (grant->roles & 1u << TRIAL_ROLE_READ) != 0;
+}
+
 /* Put what the directory says in the place of what it said; the lock is held. */
 static void list_again(rights *r, const rights_listing *listing)
 {
@@ -153,18 +160,23 @@ static void list_again(rights *r, const rights_listing *listing)
         struct identity was = identity_of(&entry->before);
         struct identity is = identity_of(&entry->listed);
 
-        entry->version += memcmp(&was, &is, sizeof was) != 0 ? 1 : 0;
+        bool is_other = memcmp(&was, &is, sizeof was) != 0;
+
+        entry->version += is_other ? 1 : 0;
+        r->has_lost_reader |= may_read(&entry->before) && (is_other || !may_read(&entry->listed));
     }
     hold_again(r);
 }
 
 uint32_t rights_read(rights *r, const char *path, rights_problem *problem, void *context)
 {
-    bool are_used = r->are_used;
+    bool were_used = r->are_used;
+    bool are_used = were_used;
     rights_listing listing = rights_directory_read(path, r->count > 0, &are_used, problem, context);
 
     (void)pthread_mutex_lock(&r->lock); /* a plain mutex of our own: cannot fail */
     r->are_used = are_used;
+    r->has_lost_reader = are_used && !were_used;
     list_again(r, &listing);
     (void)pthread_mutex_unlock(&r->lock);
     free(listing.items);
@@ -174,6 +186,11 @@ uint32_t rights_read(rights *r, const char *path, rights_problem *problem, void 
 bool rights_are_used(const rights *r)
 {
     return r->are_used;
+}
+
+bool rights_lost_reader(const rights *r)
+{
+    return r->has_lost_reader;
 }
 
 uint32_t rights_count(const rights *r)

@@ -69,8 +69,12 @@ typedef void rights_problem(void *context, const trial_error *err);
  */
 uint32_t rights_read(rights *r, const char *path, rights_problem *problem, void *context);
 
-/** Are keys in use? Where not, whoever can connect may do everything. */
+/** Are keys in use? Where not, whoever can connect may do everything. From any thread. */
 bool rights_are_used(const rights *r);
+
+/** Has anybody lost the right to read by the last rights_read(), or did it begin the use of keys?
+ */
+bool rights_lost_reader(const rights *r);
 
 /** How many certificates count. */
 uint32_t rights_count(const rights *r);

@@ -247,6 +247,29 @@ static void test_an_owner_is_one_key_under_one_name(void **state)
     rights_done(r);
 }
 
+static void test_who_listens_is_cut_off_only_where_a_reader_is_lost(void **state)
+{
+    rights *r;
+
+    (void)state;
+    write_key("a.key", KEY_A, "read", "");
+    r = read_all();
+    assert_true(rights_lost_reader(r)); /* keys came into use */
+    write_key("b.key", KEY_B, "audit", "");
+    (void)rights_read(r, directory, note, NULL);
+    assert_false(rights_lost_reader(r));
+    write_key("a.key", KEY_A, "read audit", "");
+    (void)rights_read(r, directory, note, NULL);
+    assert_false(rights_lost_reader(r));
+    write_key("a.key", KEY_A, "audit", "");
+    (void)rights_read(r, directory, note, NULL);
+    assert_true(rights_lost_reader(r));
+    assert_int_equal(unlink(path_of("b.key")), 0); /* which read nothing */
+    (void)rights_read(r, directory, note, NULL);
+    assert_false(rights_lost_reader(r));
+    rights_done(r);
+}
+
 static void test_a_user_stands_before_a_group(void **state)
 {
     rights_peer user = local_peer(1000, 2000);
@@ -328,6 +351,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             test_a_right_counts_where_directory_and_log_agree, make, drop),
         cmocka_unit_test_setup_teardown(test_an_owner_is_one_key_under_one_name, make, drop),
+        cmocka_unit_test_setup_teardown(
+            test_who_listens_is_cut_off_only_where_a_reader_is_lost, make, drop),
         cmocka_unit_test_setup_teardown(test_a_user_stands_before_a_group, make, drop),
         cmocka_unit_test_setup_teardown(test_a_prefix_ends_at_a_slash, make, drop),
         cmocka_unit_test_setup_teardown(test_one_bad_certificate_leaves_the_others, make, drop),
