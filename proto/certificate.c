@@ -1,12 +1,15 @@
 /* certificate.c - see certificate.h. */
 #include "certificate.h"
 
+#include "pack.h"
+
 #include "trial/arena.h"
 
 #include <ctype.h>
 #include <errno.h>
-#include <stdio.h>
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* The characters of Z85 (ZeroMQ RFC 32), in the order of what they stand for. */
 static const char z85[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -126,7 +129,7 @@ proto_certificate_read(trial_text text, proto_certificate *ret_certificate, tria
     unsigned number = 0;
 
     *ret_certificate = (proto_certificate){ 0 };
-    if (text.size > 0 && memchr(text.at, '\0', text.size) != NULL) {
+    if (pack_text_valid(text) < text.size) { /* an event will say it, to any reader */
         return trial_fail(err, TRIAL_INVALID, "a byte of it is no text");
     }
     while (at < text.size) {
@@ -155,24 +158,37 @@ proto_certificate_read(trial_text text, proto_certificate *ret_certificate, tria
     return TRIAL_OK;
 }
 
-trial_code
-proto_certificate_load(const char *path, proto_certificate *ret_certificate, trial_error *err)
+/* Read what an open file holds, up to `room` bytes. */
+static trial_code
+read_all(int fd, const char *path, char *text, size_t room, size_t *ret_size, trial_error *err)
+{
+    ssize_t got = 1;
+
+    *ret_size = 0;
+    while (got != 0 && *ret_size < room) {
+        got = read(fd, text + *ret_size, room - *ret_size);
+        if (got < 0 && errno != EINTR) {
+            return trial_fail_errno(err, errno, "reading '%.300s'", path);
+        }
+        *ret_size += got > 0 ? (size_t)got : 0;
+    }
+    return TRIAL_OK;
+}
+
+trial_code proto_certificate_load_open(int fd,
+                                       const char *path,
+                                       proto_certificate *ret_certificate,
+                                       trial_error *err)
 {
     char text[PROTO_CERTIFICATE_BYTES_MAX + 1];
-    FILE *file = fopen(path, "re");
-    struct stat seen;
-    size_t size;
-    trial_code code = TRIAL_OK;
+    struct stat seen = { 0 };
+    size_t size = 0;
+    trial_code code = read_all(fd, path, text, sizeof text, &size, err);
 
     *ret_certificate = (proto_certificate){ 0 };
-    if (file == NULL) {
-        return trial_fail_errno(err, errno, "opening '%.300s'", path);
-    }
-    size = fread(text, 1, sizeof text, file);
-    if (ferror(file) != 0 || fstat(fileno(file), &seen) != 0) {
+    if (code == TRIAL_OK && fstat(fd, &seen) != 0) {
         code = trial_fail_errno(err, errno, "reading '%.300s'", path);
     }
-    (void)fclose(file); /* it was only read */
     if (code == TRIAL_OK && size == sizeof text) {
         code = trial_fail(err,
                           TRIAL_INVALID,
@@ -194,6 +210,21 @@ proto_certificate_load(const char *path, proto_certificate *ret_certificate, tri
                           path);
     }
     explicit_bzero(text, sizeof text); /* it may have been a secret */
+    return code;
+}
+
+trial_code
+proto_certificate_load(const char *path, proto_certificate *ret_certificate, trial_error *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    trial_code code;
+
+    *ret_certificate = (proto_certificate){ 0 };
+    if (fd < 0) {
+        return trial_fail_errno(err, errno, "opening '%.300s'", path);
+    }
+    code = proto_certificate_load_open(fd, path, ret_certificate, err);
+    (void)close(fd); /* it was only read */
     return code;
 }
 

@@ -30,8 +30,8 @@ typedef struct proto_certificate {
 /**
  * Read a certificate. Unknown names of `metadata` are passed over: other programs write some.
  *
- * Fails with INVALID, naming the line: no ZPL, a value without quotes or too long, a key that is
- * not Z85, a name twice.
+ * Fails with INVALID, naming the line: no ZPL, no UTF-8, a value without quotes or too long, a key
+ * that is not Z85, a name twice.
  */
 TRIAL_MUST_USE trial_code proto_certificate_read(trial_text text,
                                                  proto_certificate *ret_certificate,
@@ -41,6 +41,13 @@ TRIAL_MUST_USE trial_code proto_certificate_read(trial_text text,
 TRIAL_MUST_USE trial_code proto_certificate_load(const char *path,
                                                  proto_certificate *ret_certificate,
                                                  trial_error *err);
+
+/** As proto_certificate_load(), of a file that the caller has open: what it has looked at is what
+ * is read. `path` is for the sentences. */
+TRIAL_MUST_USE trial_code proto_certificate_load_open(int fd,
+                                                      const char *path,
+                                                      proto_certificate *ret_certificate,
+                                                      trial_error *err);
 
 /** Is the text a key, 40 characters of Z85? */
 bool proto_is_key(const char *text);

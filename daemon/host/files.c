@@ -26,8 +26,8 @@ uint32_t host_descriptors(void)
 
 int host_watch_directory(const char *path)
 {
-    const uint32_t changes = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ATTRIB |
-                             IN_DELETE_SELF | IN_MOVE_SELF;
+    const uint32_t changes = IN_CREATE | IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE |
+                             IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF;
     int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 
     if (fd >= 0 && inotify_add_watch(fd, path, changes) < 0) {

@@ -83,8 +83,9 @@ TRIAL_MUST_USE trial_code host_listeners(host_listener *ret_listeners,
 
 /* Directories. */
 
-/** Watch a directory: a descriptor that is readable when something in it was written, renamed or
- * removed; -1 where it cannot be watched, as one that is not there. Released with close(). */
+/** Watch a directory: a descriptor that is readable when something in it was made, written,
+ * renamed or removed; -1 where it cannot be watched, as one that is not there. Released with
+ * close(). */
 int host_watch_directory(const char *path);
 
 /** Take what such a descriptor tells; what it was is found by looking. */

@@ -1,6 +1,8 @@
 /* directory.c - the directory of certificates: NAME.key each, and nobody else may write there. */
 #include "rights_internal.h"
 
+#include "pack.h"
+
 #include "trial/arena.h"
 
 #include <dirent.h>
@@ -166,6 +168,30 @@ check_alone(const rights_listing *listing, const rights_grant *grant, trial_erro
     return TRIAL_OK;
 }
 
+/* Open a certificate. A pipe has nobody at its other end, and a link leads to where others may
+ * write and no change is told of: only a plain file is taken. */
+static trial_code
+open_file(int directory, const char *file, const char *whole, int *ret_fd, trial_error *err)
+{
+    int fd = openat(directory, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+    struct stat seen = { 0 };
+
+    if (fd < 0 && errno != ELOOP && errno != ENXIO) {
+        return trial_fail_errno(err, errno, "opening '%.300s'", whole);
+    }
+    if (fd < 0 || fstat(fd, &seen) != 0 || !S_ISREG(seen.st_mode)) {
+        if (fd >= 0) {
+            (void)close(fd); /* it was only looked at */
+        }
+        return trial_fail(err,
+                          TRIAL_INVALID,
+                          "'%.300s' is no plain file; put the certificate itself there",
+                          whole);
+    }
+    *ret_fd = fd;
+    return TRIAL_OK;
+}
+
 static trial_code read_file(const rights_listing *listing,
                             int directory,
                             const char *path,
@@ -175,18 +201,19 @@ static trial_code read_file(const rights_listing *listing,
 {
     proto_certificate certificate;
     char whole[PATH_BYTES];
-    int fd = openat(directory, file, O_RDONLY | O_CLOEXEC);
+    int fd = -1;
     trial_code code;
 
     (void)snprintf(whole, sizeof whole, "%s/%s", path, file);
-    if (fd < 0) {
-        return trial_fail_errno(err, errno, "opening '%.300s'", whole);
+    code = open_file(directory, file, whole, &fd, err);
+    if (code != TRIAL_OK) {
+        return code;
     }
     code = check_owner(fd, whole, err);
-    (void)close(fd); /* it was only looked at */
     if (code == TRIAL_OK) {
-        code = proto_certificate_load(whole, &certificate, err);
+        code = proto_certificate_load_open(fd, whole, &certificate, err);
     }
+    (void)close(fd); /* it was only read */
     if (code != TRIAL_OK) {
         return code;
     }
@@ -233,6 +260,8 @@ static void add_file(rights_listing *listing,
     if (code != TRIAL_OK) {
         (void)snprintf(
             item->reason, sizeof item->reason, "its certificate is refused: %.160s", err.text);
+        /* It becomes an event: a character that was cut would have it refused. */
+        item->reason[pack_text_valid(trial_text_of(item->reason))] = '\0';
         problem(context, &err);
         listing->refused++;
     }

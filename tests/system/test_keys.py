@@ -361,6 +361,18 @@ class Rights(unittest.TestCase):
         names = [c["name"] for c in self.root.call("status")["conditions"]]
         self.assertNotIn("keys-refused", names)
 
+    def test_a_pipe_among_the_certificates_holds_nobody_up(self):
+        secret = self.ring.make("aarhus", is_known=False)
+        self.start()
+        os.mkfifo(self.ring.certificate("pipe"))
+        while not self.root.call("status")["conditions"]:
+            pass
+        detail = self.root.call("status")["conditions"][0]["detail"]
+        self.assertIn("pipe.key' is no plain file", detail)
+        os.link(self.ring.scratch / "aarhus.key", self.ring.certificate("aarhus"))
+        self.ring.wait_for_rights(self.root, {"root": "granted", "aarhus": "granted"})
+        self.assertEqual(self.peer(secret).call("hello")["protocol"], 1)
+
     def test_without_the_directory_nobody_has_any_right(self):
         self.start()
         os.rename(self.ring.keys, self.ring.keys + ".away")

@@ -1,5 +1,6 @@
 /* test_rights.c - certificates as bytes, and what they make of those who ask: by key, user and
  * group. */
+#include "pack.h"
 #include "rights.h"
 #include "scratch.h"
 
@@ -123,6 +124,7 @@ static void test_what_is_no_certificate_is_refused_by_its_line(void **state)
         { "curve\n    public-key = \"abc\"\n", "line 2: 'public-key' is no key" },
         /* 85^5 is over 2^32: the last characters of this one stand for no four bytes. */
         { "curve\n    public-key = \"#####M>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf\"\n", "is no key" },
+        { "metadata\n    sources = \"/dk/\xff\"\n", "a byte of it is no text" },
         { "curve\n    public-key = '" KEY_A "'\n    public-key = '" KEY_A "'\n",
           "line 3: 'public-key' stands there twice" },
         { "curve\n    public-key = \"" KEY_A "0\"\n", "characters; at most 40" },
@@ -338,6 +340,49 @@ static void test_one_bad_certificate_leaves_the_others(void **state)
     rights_done(r);
 }
 
+static void test_what_is_no_plain_file_is_refused_and_not_waited_for(void **state)
+{
+    rights_peer a = key_peer(KEY_A);
+    rights *r;
+
+    (void)state;
+    write_key("a.txt", KEY_A, "read", "");
+    assert_int_equal(symlink("a.txt", path_of("link.key")), 0);
+    assert_int_equal(mkfifo(path_of("pipe.key"), 0600), 0);
+    assert_int_equal(mkdir(path_of("room.key"), 0700), 0);
+    r = read_all();
+    assert_int_equal(problems, 3);
+    assert_non_null(strstr(problem, "room.key' is no plain file"));
+    assert_int_equal(rights_find(r, &a), 0);
+    write_key("a.key", KEY_A, "read", "");
+    rights_done(r);
+    r = read_all();
+    assert_int_not_equal(rights_find(r, &a), 0);
+    rights_done(r);
+}
+
+static void test_why_a_right_is_gone_is_text_whatever_the_file_holds(void **state)
+{
+    static const char *const roles[] = { "\xff\xfe",
+                                         "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\xc3\xa5" };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof roles / sizeof roles[0]; i++) {
+        rights_entry *entry;
+        uint32_t at = 0;
+        rights *r;
+
+        write_key("a.key", KEY_A, "read", "");
+        r = read_all();
+        write_key("a.key", KEY_A, roles[i], "");
+        assert_int_equal(rights_read(r, directory, note, NULL), 1);
+        entry = rights_next_change(r, &at);
+        assert_non_null(strstr(entry->reason, "its certificate is refused: "));
+        assert_int_equal(pack_text_valid(trial_text_of(entry->reason)), strlen(entry->reason));
+        rights_done(r);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -350,6 +395,10 @@ int main(void)
             test_an_empty_directory_opens_no_door_that_was_shut, make, drop),
         cmocka_unit_test_setup_teardown(
             test_a_right_counts_where_directory_and_log_agree, make, drop),
+        cmocka_unit_test_setup_teardown(
+            test_what_is_no_plain_file_is_refused_and_not_waited_for, make, drop),
+        cmocka_unit_test_setup_teardown(
+            test_why_a_right_is_gone_is_text_whatever_the_file_holds, make, drop),
         cmocka_unit_test_setup_teardown(test_an_owner_is_one_key_under_one_name, make, drop),
         cmocka_unit_test_setup_teardown(
             test_who_listens_is_cut_off_only_where_a_reader_is_lost, make, drop),
