@@ -108,12 +108,12 @@ static trial_code open_router(net *n, const net_settings *settings, trial_error 
         code = monitor_open(n, err);
     }
     /* What guards tcp holds for whatever is bound after it, so that comes last. */
-    for (uint32_t i = 0; code == TRIAL_OK && i < 2 * settings->listen_count; i++) {
-        uint32_t at = i % settings->listen_count;
-
-        if (is_tcp(settings->listen[at]) == (i >= settings->listen_count)) {
-            code = bind_to(
-                n, n->router, NET_REQUESTS, settings->listen[at], passed_for(settings, at), err);
+    for (int turn = 0; turn < 2; turn++) {
+        for (uint32_t i = 0; code == TRIAL_OK && i < settings->listen_count; i++) {
+            if (is_tcp(settings->listen[i]) == (turn == 1)) {
+                code = bind_to(
+                    n, n->router, NET_REQUESTS, settings->listen[i], passed_for(settings, i), err);
+            }
         }
     }
     return code;

@@ -5,7 +5,6 @@
 #include "net_internal.h"
 
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #define ZAP_ENDPOINT "inproc://zeromq.zap.01" /* its name in the RFC */
@@ -51,14 +50,28 @@ static bool frame_is(const struct asked *asked, int frame, const char *text)
            memcmp(asked->bytes[frame], text, strlen(text)) == 0;
 }
 
+/* A number of 32 bits and the colon behind it; false where that is not there. */
+static bool read_number(const char **at, uint32_t *ret_number)
+{
+    char *end = NULL;
+    unsigned long number = strtoul(*at, &end, 10);
+
+    if (**at < '0' || **at > '9' || *end != ':' || number > UINT32_MAX) {
+        return false;
+    }
+    *at = end + 1;
+    *ret_number = (uint32_t)number;
+    return true;
+}
+
 /* What the kernel attests of a local peer: localhost:UID:GID:PID. False: it is none. */
 static bool read_local(const char *address, net_who *ret_who)
 {
-    int end = 0;
+    static const char beginning[] = "localhost:";
+    const char *at = address + sizeof beginning - 1;
 
-    ret_who->is_local =
-        sscanf(address, "localhost:%u:%u:%*u%n", &ret_who->uid, &ret_who->gid, &end) == 2 &&
-        end > 0 && address[end] == '\0';
+    ret_who->is_local = strncmp(address, beginning, sizeof beginning - 1) == 0 &&
+                        read_number(&at, &ret_who->uid) && read_number(&at, &ret_who->gid);
     return ret_who->is_local;
 }
 

@@ -13,11 +13,9 @@
 #define uthash_malloc(size) trial_memory(size)
 #include <uthash.h>
 
-/* Who a grant is for, as bytes that can be looked up. */
+/* Who a grant is for, as bytes that can be looked up: its kind, number and key. */
 struct identity {
-    rights_kind kind;
-    uint32_t id;
-    char key[TRIAL_KEY_TEXT_BYTES];
+    uint8_t bytes[1 + sizeof(uint32_t) + TRIAL_KEY_TEXT_BYTES];
 };
 
 /* A grant that counts, by who it is for. */
@@ -57,6 +55,7 @@ static void drop_holders(rights *r)
         free(holder);
     }
     /* NOLINTEND(clang-analyzer-unix.Malloc) */
+    r->holders = NULL; /* as uthash left it */
 }
 
 void rights_done(rights *r)
@@ -94,12 +93,10 @@ static rights_entry *entry_named(rights *r, trial_text name)
 
 static struct identity identity_of(const rights_grant *grant)
 {
-    struct identity identity;
+    struct identity identity = { { (uint8_t)grant->kind } };
 
-    memset(&identity, 0, sizeof identity); /* it is compared as bytes */
-    identity.kind = grant->kind;
-    identity.id = grant->id;
-    memcpy(identity.key, grant->key, sizeof identity.key);
+    memcpy(identity.bytes + 1, &grant->id, sizeof grant->id);
+    memcpy(identity.bytes + 1 + sizeof grant->id, grant->key, sizeof grant->key);
     return identity;
 }
 
@@ -160,7 +157,7 @@ static void list_again(rights *r, const rights_listing *listing)
         struct identity was = identity_of(&entry->before);
         struct identity is = identity_of(&entry->listed);
 
-        bool is_other = memcmp(&was, &is, sizeof was) != 0;
+        bool is_other = memcmp(was.bytes, is.bytes, sizeof was.bytes) != 0;
 
         entry->version += is_other ? 1 : 0;
         r->has_lost_reader |= may_read(&entry->before) && (is_other || !may_read(&entry->listed));
