@@ -106,9 +106,19 @@ static bool is_same(const rights_grant *a, const rights_grant *b)
            strcmp(a->fingerprint, b->fingerprint) == 0 && strcmp(a->sources, b->sources) == 0;
 }
 
+/* What both say: a change of roles takes what it takes at once, and what it leaves goes on. */
+static uint32_t roles_of(const rights_entry *entry)
+{
+    return entry->listed.roles & entry->logged.roles;
+}
+
 static bool counts(const rights_entry *entry)
 {
-    return entry->listed.kind != RIGHTS_NONE && is_same(&entry->listed, &entry->logged);
+    const rights_grant *a = &entry->listed;
+    const rights_grant *b = &entry->logged;
+
+    return a->kind != RIGHTS_NONE && a->kind == b->kind && a->id == b->id &&
+           strcmp(a->fingerprint, b->fingerprint) == 0 && roles_of(entry) != 0;
 }
 
 /* Note anew who counts; the lock is held. */
@@ -286,7 +296,7 @@ static const rights_entry *entry_of(const rights *r, rights_owner owner)
 
 static bool has_role(const rights_entry *entry, trial_role role)
 {
-    return entry != NULL && (role == TRIAL_ROLE_NONE || (entry->listed.roles & 1u << role) != 0);
+    return entry != NULL && (role == TRIAL_ROLE_NONE || (roles_of(entry) & 1u << role) != 0);
 }
 
 bool rights_has(const rights *r, rights_owner owner, trial_role role)
@@ -333,7 +343,7 @@ trial_code rights_check(const rights *r,
         return TRIAL_OK;
     }
     if (entry != NULL) {
-        rights_roles_write(entry->listed.roles, has, sizeof has);
+        rights_roles_write(roles_of(entry), has, sizeof has);
         (void)trial_fail(err,
                          TRIAL_UNAUTHORISED,
                          "%s needs the right to %s; '%s' has: %s",
@@ -367,18 +377,27 @@ static bool covers(trial_text prefix, trial_text source)
            (prefix.at[prefix.size - 1] == '/' || source.at[prefix.size] == '/');
 }
 
-trial_code
-rights_check_source(const rights *r, rights_owner owner, trial_text source, trial_error *err)
+static bool one_covers(const char *words, trial_text source)
 {
-    const rights_entry *entry = entry_of(r, owner);
-    const char *words = entry == NULL ? "" : entry->listed.sources;
     trial_text prefix;
 
     for (prefix = proto_word_next(&words); trial_text_is_set(prefix);
          prefix = proto_word_next(&words)) {
         if (covers(prefix, source)) {
-            return TRIAL_OK;
+            return true;
         }
+    }
+    return false;
+}
+
+trial_code
+rights_check_source(const rights *r, rights_owner owner, trial_text source, trial_error *err)
+{
+    const rights_entry *entry = entry_of(r, owner);
+
+    if (entry != NULL && one_covers(entry->listed.sources, source) &&
+        one_covers(entry->logged.sources, source)) {
+        return TRIAL_OK;
     }
     (void)trial_fail(err,
                      TRIAL_UNAUTHORISED,

@@ -1,6 +1,7 @@
 /* rights.h - who may do what. A directory holds one certificate a peer, the log holds what was
  * granted and revoked, and a right counts only where both say so: taken out of the directory it is
- * gone at once, put into it it counts once the log has it on disk.
+ * gone at once, put into it it counts once the log has it on disk. Where one key's roles or sources
+ * change, what both have goes on.
  *
  * The loop's thread changes it; rights_admits() alone is called from another one too. */
 #ifndef RIGHTS_H

@@ -330,6 +330,7 @@ class Rights(unittest.TestCase):
         self.start()
         peer = self.peer(secret)
         self.assertEqual(peer.fails("verify").code, "unauthorised")
+        peer.call("subscribe", **{"from": 1})
         with open(self.ring.certificate("aarhus"), encoding="utf-8") as file:
             text = file.read()
         self.ring.write("aarhus", text.replace('roles = "read"', 'roles = "read audit"'))
@@ -341,6 +342,10 @@ class Rights(unittest.TestCase):
                 self.assertEqual(error.code, "unauthorised")
         events = self.root.read_all(subject="key/aarhus")
         self.assertEqual([e["data"]["roles"] for e in events], [["read"], ["read", "audit"]])
+        # What it read goes on: its right to was never taken.
+        self.root.append(figure(900))
+        while peer.note("events")[1]["events"][-1]["id"] != "900":
+            pass
 
     def test_a_certificate_that_turns_bad_gives_nothing_and_is_told_of(self):
         secret = self.ring.make("aarhus")

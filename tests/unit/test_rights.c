@@ -234,7 +234,9 @@ static void test_an_owner_is_one_key_under_one_name(void **state)
     /* More roles: the same owner. */
     write_key("a.key", KEY_A, "read audit", "");
     (void)rights_read(r, directory, note, NULL);
-    assert_false(rights_has(r, before, TRIAL_ROLE_READ)); /* until it is logged */
+    assert_true(rights_has(r, before, TRIAL_ROLE_READ)); /* it was and is theirs */
+    assert_true(rights_admits(r, &a, TRIAL_ROLE_READ));
+    assert_false(rights_has(r, before, TRIAL_ROLE_AUDIT)); /* until it is logged */
     rights_settle(r, rights_next_change(r, &at));
     assert_true(rights_has(r, before, TRIAL_ROLE_AUDIT));
     /* Another key under that name: another owner, for ever. */
@@ -269,6 +271,54 @@ static void test_who_listens_is_cut_off_only_where_a_reader_is_lost(void **state
     assert_int_equal(unlink(path_of("b.key")), 0); /* which read nothing */
     (void)rights_read(r, directory, note, NULL);
     assert_false(rights_lost_reader(r));
+    rights_done(r);
+}
+
+static void test_of_a_change_what_is_taken_goes_first(void **state)
+{
+    static const struct {
+        const char *source;
+        bool was, meanwhile, is;
+    } rows[] = { { "/a", true, false, false },
+                 { "/b", true, true, true },
+                 { "/c", false, false, true } };
+    trial_error err = TRIAL_ERROR_NONE;
+    rights_peer a = key_peer(KEY_A);
+    rights_owner owner;
+    uint32_t at = 0;
+    rights *r;
+
+    (void)state;
+    write_key("a.key", KEY_A, "read publish", "/a /b");
+    r = read_all();
+    owner = rights_find(r, &a);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(rights_check_source(r, owner, trial_text_of(rows[i].source), &err) ==
+                             TRIAL_OK,
+                         rows[i].was);
+    }
+    write_key("a.key", KEY_A, "publish audit", "/b /c");
+    (void)rights_read(r, directory, note, NULL);
+    assert_false(rights_has(r, owner, TRIAL_ROLE_READ));
+    assert_true(rights_has(r, owner, TRIAL_ROLE_PUBLISH));
+    assert_false(rights_has(r, owner, TRIAL_ROLE_AUDIT));
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(rights_check_source(r, owner, trial_text_of(rows[i].source), &err) ==
+                             TRIAL_OK,
+                         rows[i].meanwhile);
+    }
+    rights_settle(r, rights_next_change(r, &at));
+    assert_true(rights_has(r, owner, TRIAL_ROLE_AUDIT));
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(rights_check_source(r, owner, trial_text_of(rows[i].source), &err) ==
+                             TRIAL_OK,
+                         rows[i].is);
+    }
+    /* Where both have no role in common there is nobody, and they are let in nowhere. */
+    write_key("a.key", KEY_A, "read", "");
+    (void)rights_read(r, directory, note, NULL);
+    assert_false(rights_admits(r, &a, TRIAL_ROLE_NONE));
+    assert_int_equal(rights_find(r, &a), 0);
     rights_done(r);
 }
 
@@ -402,6 +452,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_an_owner_is_one_key_under_one_name, make, drop),
         cmocka_unit_test_setup_teardown(
             test_who_listens_is_cut_off_only_where_a_reader_is_lost, make, drop),
+        cmocka_unit_test_setup_teardown(test_of_a_change_what_is_taken_goes_first, make, drop),
         cmocka_unit_test_setup_teardown(test_a_user_stands_before_a_group, make, drop),
         cmocka_unit_test_setup_teardown(test_a_prefix_ends_at_a_slash, make, drop),
         cmocka_unit_test_setup_teardown(test_one_bad_certificate_leaves_the_others, make, drop),
