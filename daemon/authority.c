@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #define SETTLE_MS 100     /* after a change of the directory: several files are one change */
-#define LOOK_MS 1000      /* for a directory that is not there */
+#define LOOK_MS 1000      /* for another directory at the path, of which nobody tells */
 #define LOG_AGAIN_MS 1000 /* a change that could not be logged is tried again */
 #define UNUSED_REASON "keys are no longer in use"
 
@@ -37,6 +37,7 @@ void authority_read(loop *l)
     uint32_t at = 0;
 
     watch(l); /* before it is read: what changes after that is told */
+    l->keys_mark = host_mark_of(l->config->keys);
     refused = rights_read(l->rights, l->config->keys, tell_problem, l);
 
     conditions_set(l, CONDITION_KEYS_REFUSED, refused > 0, "%s", l->keys_problem);
@@ -406,10 +407,15 @@ trial_code authority_start(loop *l, trial_error *err)
 
 void authority_tick(loop *l, uint64_t now_ms)
 {
-    if (l->keys_fd < 0 && now_ms >= l->keys_look_ms) {
+    /* What is watched is a directory, not the path: one above it may be renamed, or be a link that
+     * leads elsewhere now. */
+    if (now_ms >= l->keys_look_ms) {
+        host_mark mark = host_mark_of(l->config->keys);
+
         l->keys_look_ms = now_ms + LOOK_MS;
-        watch(l);
-        l->keys_read_ms = l->keys_fd >= 0 ? now_ms : l->keys_read_ms;
+        if (l->keys_read_ms == 0 && !host_mark_is(&mark, &l->keys_mark)) {
+            l->keys_read_ms = now_ms;
+        }
     }
     if (l->keys_read_ms != 0 && now_ms >= l->keys_read_ms) {
         authority_read(l);

@@ -312,6 +312,9 @@ static long sleep_ms(loop *l, uint64_t now_ms)
     if (host_watchdog_us() != 0 && l->alive_ms < until) {
         until = l->alive_ms;
     }
+    if (l->keys_look_ms < until) {
+        until = l->keys_look_ms;
+    }
     if (l->keys_read_ms != 0 && l->keys_read_ms < until) {
         until = l->keys_read_ms;
     }

@@ -4,6 +4,7 @@
 
 #include "config.h"
 #include "engine.h"
+#include "host.h"
 #include "metrics.h"
 #include "net.h"
 #include "readers.h"
@@ -68,7 +69,8 @@ typedef struct loop {
     rights_owner owner;    /* of the request that is being taken */
     int keys_fd;           /* watches their directory; -1: there is none */
     uint64_t keys_read_ms; /* when it is read again; 0: it has not changed */
-    uint64_t keys_look_ms; /* when it is looked for again, where there is none */
+    uint64_t keys_look_ms; /* when it is looked whether it is the same still */
+    host_mark keys_mark;   /* the one that was read last */
     uint64_t keys_log_ms;  /* when changes are logged; 0: there are none */
     rights_entry *keys_logging[AUTHORITY_EVENTS_MAX]; /* of this turn */
     uint32_t keys_logged;

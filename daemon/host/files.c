@@ -3,6 +3,7 @@
 
 #include <sys/inotify.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define DESCRIPTORS_MAX (1u << 20) /* the kernel's own bound, unless it was raised */
@@ -43,4 +44,21 @@ void host_watch_drain(int fd)
 
     while (read(fd, told, sizeof told) > 0) {
     }
+}
+
+host_mark host_mark_of(const char *path)
+{
+    struct stat seen;
+
+    if (stat(path, &seen) != 0) {
+        return (host_mark){ 0 };
+    }
+    return (host_mark){ seen.st_dev,
+                        seen.st_ino,
+                        (int64_t)seen.st_ctim.tv_sec * 1000000000 + seen.st_ctim.tv_nsec };
+}
+
+bool host_mark_is(const host_mark *a, const host_mark *b)
+{
+    return a->device == b->device && a->inode == b->inode && a->changed_ns == b->changed_ns;
 }

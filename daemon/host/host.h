@@ -91,6 +91,16 @@ int host_watch_directory(const char *path);
 /** Take what such a descriptor tells; what it was is found by looking. */
 void host_watch_drain(int fd);
 
+/** Which directory is at a path, and when it was changed last: all zero where there is none. */
+typedef struct host_mark {
+    uint64_t device;
+    uint64_t inode;
+    int64_t changed_ns;
+} host_mark;
+
+host_mark host_mark_of(const char *path);
+bool host_mark_is(const host_mark *a, const host_mark *b);
+
 /* Signals. */
 
 /**

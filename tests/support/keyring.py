@@ -107,6 +107,14 @@ class Keyring(Daemon):
                 assert error.code == "unauthorised", error
                 return
 
+    def wait_until_served(self, peer):
+        """Ask until the answer is one."""
+        while True:
+            try:
+                return peer.call("status")
+            except WireError as error:
+                assert error.code == "unauthorised", error
+
 
 def as_user(uid, gid, *command, **options):
     """Run a program as another user of this machine."""

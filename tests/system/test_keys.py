@@ -395,6 +395,25 @@ class Rights(unittest.TestCase):
             except Exception as error:
                 self.assertEqual(error.code, "unauthorised")
 
+    def test_another_directory_at_the_path_is_noticed(self):
+        # Nothing happens in the directory itself: one above it goes, or a link leads elsewhere.
+        above = self.ring.scratch / "above"
+        os.mkdir(above)
+        os.rename(self.ring.keys, os.path.join(above, "keys"))
+        self.ring.keys = os.path.join(above, "keys")
+        self.ring.arguments[self.ring.arguments.index("--keys") + 1] = self.ring.scratch / "link/keys"
+        os.symlink(above, self.ring.scratch / "link")
+        self.start()
+        os.rename(above, above + ".away")
+        self.ring.wait_until_refused(self.root)
+        os.rename(above + ".away", above)
+        self.ring.wait_until_served(self.root)
+        os.mkdir(self.ring.scratch / "other")
+        os.mkdir(self.ring.scratch / "other/keys")
+        os.symlink(self.ring.scratch / "other", self.ring.scratch / "new")
+        os.rename(self.ring.scratch / "new", self.ring.scratch / "link")
+        self.ring.wait_until_refused(self.root)
+
     def test_where_the_log_takes_nothing_a_revocation_counts_and_a_grant_does_not(self):
         gone = self.ring.make("gone")
         self.start()
