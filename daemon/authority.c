@@ -188,37 +188,61 @@ static void note_row(rights *r, const trial_value *row)
     rights_note_logged(r, trial_value_get_text(row, "name"), &grant);
 }
 
-/* Ask the view, as a peer would. */
-static trial_code read_logged(loop *l, trial_error *err)
+/* Take one page of the view's rows. `ret_after` is where the next one begins, "" at the end. */
+static trial_code
+note_page(loop *l, trial_bytes answer, char *ret_after, size_t room, trial_error *err)
 {
-    const answers_settings settings = { .request_bytes = (uint32_t)l->config->request_bytes };
-    const struct trial_request_query query = { .view = TRIAL_TEXT("right"),
-                                               .limit = { TRIAL_QUERY_ROWS_MAX, true } };
     proto_frame_limits limits = l->limits;
     trial_value *result = NULL;
-    trial_value *rows = NULL;
-    pack_writer answer = { 0 };
     trial_arena arena = { 0 };
     proto_frame frame;
-    store_tail *tail = store_tail_take(l->store); /* the journal may know better than the tables */
-    trial_code code = answers_query(l->store, tail, &settings, 0, &query, 0, &answer, err);
+    trial_code code;
 
-    store_tail_give(tail);
     limits.request_bytes = UINT32_MAX; /* it is our own */
-    if (code == TRIAL_OK) {
-        code = proto_frame_read(pack_written(&answer), &limits, &frame, err);
-    }
+    ret_after[0] = '\0';
+    code = proto_frame_read(answer, &limits, &frame, err);
     if (code == TRIAL_OK) {
         pack_reader reader = pack_reader_of(frame.result);
 
         code = pack_value(&reader, &arena, &result, err);
     }
-    rows = code == TRIAL_OK ? trial_value_get(result, "rows") : NULL;
-    for (uint32_t i = 0; rows != NULL && i < rows->as.list.count; i++) {
-        note_row(l->rights, rows->as.list.items[i]);
+    if (code == TRIAL_OK) {
+        const trial_value *rows = trial_value_get(result, "rows");
+        trial_text next = trial_value_get_text(result, "next");
+
+        for (uint32_t i = 0; rows != NULL && i < rows->as.list.count; i++) {
+            note_row(l->rights, rows->as.list.items[i]);
+        }
+        if (trial_text_is_set(next)) {
+            (void)snprintf(ret_after, room, "%.*s", TRIAL_TEXT_ARGS(next));
+        }
     }
-    pack_writer_done(&answer);
     trial_arena_done(&arena);
+    return code;
+}
+
+/* Ask the view, as a peer would: page by page, for an answer has a bound. */
+static trial_code read_logged(loop *l, trial_error *err)
+{
+    const answers_settings settings = { .request_bytes = (uint32_t)l->config->request_bytes };
+    char after[TRIAL_SUBJECT_BYTES_MAX + 1] = "";
+    store_tail *tail = store_tail_take(l->store); /* the journal may know better than the tables */
+    trial_code code = TRIAL_OK;
+    bool is_first = true;
+
+    while (code == TRIAL_OK && (is_first || after[0] != '\0')) {
+        struct trial_request_query query = { .view = TRIAL_TEXT("right") };
+        pack_writer answer = { 0 };
+
+        query.after = trial_text_of(is_first ? NULL : after);
+        code = answers_query(l->store, tail, &settings, 0, &query, 0, &answer, err);
+        if (code == TRIAL_OK) {
+            code = note_page(l, pack_written(&answer), after, sizeof after, err);
+        }
+        pack_writer_done(&answer);
+        is_first = false;
+    }
+    store_tail_give(tail);
     return code;
 }
 

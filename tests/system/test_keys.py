@@ -262,6 +262,22 @@ class Rights(unittest.TestCase):
                                   "vejle": "granted"})
         self.assertEqual(self.root.call("status")["head"], head + 2)
 
+    def test_many_certificates_are_each_said_once(self):
+        # More than one answer of the view holds, and more than one turn logs.
+        count = 300
+        for number in range(count):
+            self.ring.local(f"u{number:03}", 100000 + number, "read publish", f"/dk/{number:060}")
+        self.ring.arguments += ["--request-bytes", "8K", "--event-bytes", "4K"]
+        self.start()
+        head = self.root.call("status")["head"]
+        self.assertEqual(head, count + 1)
+        self.root.close()
+        self.ring.stop()
+        self.ring.forget_key("u299")
+        self.start()
+        self.assertEqual(self.root.call("status")["head"], head + 1)
+        self.assertEqual([r["state"] for r in self.root.query_all("right", key="u299")], ["revoked"])
+
     def test_what_is_revoked_is_gone_for_open_sessions_too(self):
         secret = self.ring.make("reader", "read publish", "/dk/presse/")
         other = self.ring.make("other", "read")
