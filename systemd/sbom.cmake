@@ -113,7 +113,7 @@ foreach(header ${HEADERS})
 endforeach()
 
 # The notice names what was bundled, a line `name version, licence` each; the lock file what was fetched.
-if(NOTICE)
+if(NOTICE AND EXISTS ${NOTICE}) # else the pages were not made
   file(READ ${LOCK} lock)
   file(STRINGS ${NOTICE} lines REGEX "^[@a-z][^ ]* [0-9][^ ]*, ")
   foreach(line ${lines})
