@@ -380,10 +380,10 @@ static trial_code run_round(loop *l)
         return code;
     }
     now_ms = host_monotonic_ms(); /* a turn takes time, and its own is not a quiet one */
+    consumers_answer(l); /* whose subscriptions begin with it: they are served in this round */
     subscribers_pump(l->subscribers, store_flushed(l->store), now_ms);
     ask_for_pages(l, now_ms);
     rebuilding_commit(l);
-    consumers_answer(l);
     gate_look(l, now_ms);
     release_waiting(l);
     commit_when_due(l, now_ms);

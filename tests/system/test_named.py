@@ -1,7 +1,10 @@
 #!/usr/bin/python3
 """Named subscriptions: the daemon keeps how far they are, on disk, whoever dies."""
 import harness
+import terminal
 from small_world import World
+
+EVENTS = 5000
 
 
 class Named(harness.DaemonCase):
@@ -273,6 +276,122 @@ class Named(harness.DaemonCase):
         peer.close()
         self.assertEqual(self.daemon.ask("unsubscribe", "n", "--yes"), {"name": "n", "parked": 1})
         self.daemon.ctl("replay", "n", "--yes", status=5)
+
+    def on_a_terminal(self, verb, keys):
+        """What a person is told who presses these keys when asked; and with which status it ends."""
+        window = terminal.Terminal(self.daemon, verb, "n")
+        try:
+            window.press(keys)
+            status = window.process.wait(harness.WAIT_S)
+            return status, window.process.stderr.read().decode()
+        finally:
+            window.close()
+
+    def test_a_person_is_asked_and_only_yes_is_yes(self):
+        self.fill(3)
+        peer = self.consumer()
+        self.subscribe(peer)
+        self.take(peer, 3)
+        peer.call("park", name="n", position=2, reason="no such case")
+        peer.call("ack", name="n", position=3)
+        asked = {"replay": "1 events of 'n' are parked; send them all again? [y/N]",
+                 "unsubscribe": "1 events of 'n' are parked; remove it with them and its position? [y/N]"}
+        for verb, words in asked.items():
+            for keys in (b"n\n", b"\n", b"nay, yes\n", b"\x04"):
+                status, said = self.on_a_terminal(verb, keys)
+                self.assertEqual(status, 1, said)
+                self.assertIn(words, said)
+                self.assertIn("nothing was done", said)
+        self.quiet(peer)
+        self.assertEqual(self.listed()["parked"], 1)
+        self.assertEqual(self.on_a_terminal("replay", b"y\n")[0], 0)
+        self.assertEqual(self.take(peer, 1), [2])
+        peer.close()
+        self.assertEqual(self.on_a_terminal("unsubscribe", b"yes\n")[0], 0)
+        self.assertEqual(self.peer.call("subscriptions")["subscriptions"], [])
+
+    def test_a_silent_consumer_is_replaced_and_told_and_one_that_speaks_is_not(self):
+        self.daemon.stop()
+        self.daemon.arguments = ["--consumer-ms", "1000"]
+        self.daemon.start()
+        self.peer = self.daemon.peer()
+        self.fill(2)
+        first, second = self.consumer(), self.consumer()
+        number = self.subscribe(first)["subscription"]
+        self.take(first, 2)
+        clock = self.consumer()
+        clock.call("subscribe")
+        clock.note("live")
+        for _ in range(3):  # a heartbeat comes each second: two are longer than consumer_ms
+            first.notify("credit", subscription=number, add=0)
+            first.call("status")
+            self.assertEqual(second.fails("subscribe", name="n", **{"from": 1}).code, "conflict")
+            clock.note("heartbeat")
+            first.notify("credit", subscription=number, add=0)
+            first.call("status")
+        answer = None
+        while answer is None:  # it says nothing more, and is out when it did not for so long
+            try:
+                answer = second.call("subscribe", name="n", client="second", **{"from": 1})
+            except harness.WireError as error:
+                self.assertEqual(error.code, "conflict")
+                clock.note("heartbeat")
+        self.assertEqual((answer["made"], answer["position"]), (False, 0))
+        _, note = first.note("ended")
+        self.assertEqual((note["subscription"], note["reason"]),
+                         (number, "another consumer took over"))
+        self.assertEqual(first.fails("ack", name="n", position=1).code, "conflict")
+        self.assertEqual(self.take(second, 2), [1, 2])
+        second.call("ack", name="n", position=2)
+        self.assertEqual((self.listed()["client"], self.listed()["position"]), ("second", 2))
+
+    def work_off(self, window, step):
+        """Thousands of events, `step` of them worked off at a time; how many were in flight at
+        most."""
+        self.daemon.stop()
+        self.daemon.arguments = ["--ack-window", str(window)]
+        self.daemon.start()
+        self.peer = self.daemon.peer()
+        for _ in range(EVENTS // 1000):
+            self.fill(1000)
+        peer = self.consumer()
+        self.subscribe(peer, credit=100_000)
+        got, most, acked = [], 0, 0
+        while len(got) < EVENTS:
+            _, note = peer.note("events")
+            got += [e["position"] for e in note["events"]]
+            most = max(most, len(got) - acked)
+            if len(got) - acked >= step or len(got) == EVENTS:
+                acked = len(got)
+                peer.notify("ack", name="n", position=acked)
+        self.assertEqual(got, list(range(1, EVENTS + 1)))
+        peer.call("status")
+        self.assertEqual([self.listed()[k] for k in ("position", "lag", "in_flight")],
+                         [EVENTS, 0, 0])
+        self.quiet(peer)
+        return most
+
+    def test_a_window_of_one_hands_out_one_at_a_time(self):
+        self.assertEqual(self.work_off(1, 1), 1)
+
+    def test_a_window_of_a_thousand_is_filled_and_never_exceeded(self):
+        self.assertEqual(self.work_off(1024, 1024), 1024)
+
+    def test_what_there_is_comes_at_once_and_not_with_the_next_heartbeat(self):
+        """The answer waits for the disk. What it lets begin must wait for no clock: of so many
+        subscribers each would wait for a heartbeat of its own."""
+        self.fill(3)
+        clock = self.consumer()
+        clock.call("subscribe")
+        clock.note("live")
+        names = [f"n{i}" for i in range(6)]
+        for name in names:
+            peer = self.consumer()
+            self.subscribe(peer, name=name)
+            self.assertEqual(self.take(peer, 3), [1, 2, 3])
+        clock.call("status")
+        beats = [word for word, _ in clock.notes if word == "heartbeat"]
+        self.assertLess(len(beats), len(names) - 1)
 
     def test_names(self):
         for name in ("", "A", "-a", "a b", "x" * 65):
