@@ -92,6 +92,38 @@ test("both are killed: it comes back too, with more events than the ticker holds
   await assertCounts();
   await assertTicker();
   assert.equal(await on.window.page.evaluate(() => window.isSamePage), true);
+});
+
+test("the gateway comes back with a ring that is too small for what was missed: it is read from the log", async () => {
+  await on.servers.kill("board");
+  await on.window.page.waitForSelector('#status[data-live="reconnecting"]');
+  for (let i = 0; i < 6; i += 1) publish();
+  await on.servers.startBoard("--ring-events", "2");
+  await isShown();
+  for (let i = 0; i < 6; i += 1) publish(); // faster than it is told
+  await isShown();
+  await assertCounts();
+  await assertTicker();
+  assert.equal(await on.window.page.evaluate(() => window.isSamePage), true);
+});
+
+test("the daemon has another log: the page loads everything again, and follows that one", async () => {
+  const { page } = on.window;
+  await on.servers.kill("daemon");
+  await page.waitForSelector('#status[data-live="reconnecting"]');
+  on.servers.startDaemon("another");
+  on.servers.ctl("import", process.env.TRIAL_HISTORY);
+  [figures, position] = [18, EVENTS];
+  publish();
+  await page.waitForFunction(() => window.isSamePage === undefined);
+  await on.window.settled();
+  await isShown();
+  await assertCounts();
+  await assertTicker();
+  publish();
+  await isShown();
+  await assertCounts();
+  await assertTicker();
   // What a browser itself says of a server that is away is all that went wrong.
   assert.deepEqual(on.window.wrong.filter((line) => !/^console: Failed to load resource: /.test(line)), []);
 });

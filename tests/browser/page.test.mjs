@@ -148,6 +148,51 @@ test("in a window of 360 px no view scrolls sideways", async () => {
   assert.deepEqual(wide, []);
 });
 
+/** What paper would lose: text that is cut off, beside the sheet, behind a closed lid, too faint, or a link not there. */
+const lost = () => on.window.page.evaluate(() => {
+  const name = (one) => `${one.tagName.toLowerCase()}.${one.getAttribute("class")} '${one.textContent.trim().slice(0, 40)}'`;
+  const light = (colour) => colour.match(/[\d.]+/g).slice(0, 3).map((part) => part / 255).map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, part, i) => sum + part * [0.2126, 0.7152, 0.0722][i], 0);
+  const all = [...document.querySelectorAll("main *, header.top *")].filter((one) => one.checkVisibility() && !one.closest(".hidden, svg"));
+  const found = [];
+  for (const one of all) {
+    const style = getComputedStyle(one);
+    const isBox = style.display !== "inline" && style.display !== "contents" && !["INPUT", "METER"].includes(one.tagName);
+    if (isBox && style.overflow !== "visible" && (one.scrollHeight > one.clientHeight + 1 || one.scrollWidth > one.clientWidth + 1)) found.push(`cut: ${name(one)}`);
+    if (one.getBoundingClientRect().right > innerWidth + 1) found.push(`beside the sheet: ${name(one)}`);
+    const hasText = [...one.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.data.trim());
+    if (hasText && 1.05 / (light(style.color) + 0.05) < 4.5) found.push(`faint on white (${style.color}): ${name(one)}`);
+  }
+  for (const link of document.querySelectorAll("main a:not(.anchor)")) {
+    const inLid = link.closest("details:not([open])");
+    if (!inLid && (!link.checkVisibility() || link.getBoundingClientRect().width === 0)) found.push(`no link: ${name(link)}`);
+  }
+  return { found: found.slice(0, 6), links: document.querySelectorAll("main a:not(.anchor)").length };
+});
+
+test("on paper nothing is cut, every link is shown, and what is dark on a screen is not", async () => {
+  const { page } = on.window;
+  const wrong = [];
+  let links = 0;
+  await page.setViewportSize({ width: 718, height: 1047 }); // A4 in portrait, without its margins
+  await page.emulateMedia({ media: "print" });
+  for (const view of ["timeline", "map", "networks", "trial", "exemptions", "outcomes", "evaluations", "figures"]) { // all that others are made of
+    await on.window.show({ ...stateOf(view), theme: "dark", lang: "da", as_of: "2020-12-30" });
+    await page.evaluate(() => document.querySelectorAll("details:not(.history *)").forEach((one) => { one.open = true; }));
+    const { found, links: count } = await lost();
+    wrong.push(...found.map((line) => `${view}: ${line}`));
+    links += count;
+    for (const selector of ["nav", ".tools", ".data button", '.times input[type="range"]', "footer", ".skip"]) {
+      for (const one of await page.locator(selector).all()) if (await one.isVisible()) wrong.push(`${view} prints ${selector}`);
+    }
+    await shot(page, `print-${view}`);
+  }
+  await page.emulateMedia({ media: "screen" });
+  await page.setViewportSize({ width: 1280, height: 800 });
+  assert.deepEqual(wrong, []);
+  assert.ok(links > 100, `${links} links`);
+});
+
 /** A key of the page's words: c.title, view.map, as-of.now; and what a mistake leaves. */
 const KEY = /(^|[\s(])((c|w|e|view|facts|lane|theme|language|map|as-of|known-at|search|error|none|late|left)\.[a-z][A-Za-z.-]*|m\.[a-z]{4,}[a-z.-]*|undefined|NaN|null|\[object Object\]|Invalid Date|\{n\})(?=$|[\s),:;])/;
 

@@ -40,15 +40,15 @@ export class Servers {
     return this;
   }
 
-  startDaemon() {
-    this.daemon = spawn(made("TRIALD"), ["--store", `${this.scratch}/store`, "--listen", this.endpoint, "--feed",
+  startDaemon(store = "store") {
+    this.daemon = spawn(made("TRIALD"), ["--store", `${this.scratch}/${store}`, "--listen", this.endpoint, "--feed",
       `ipc://${this.scratch}/f`], { stdio: "ignore", env: this.environment });
     this.ctl("status"); // waits until it answers
   }
 
-  async startBoard() {
+  async startBoard(...settings) {
     this.board = spawn(made("TRIALBOARD"), ["--listen", `127.0.0.1:${this.port}`, "--endpoint", this.endpoint, "--pages",
-      made("TRIAL_PAGES")], { stdio: ["ignore", "pipe", "inherit"], env: this.environment });
+      made("TRIAL_PAGES"), ...settings], { stdio: ["ignore", "pipe", "inherit"], env: this.environment });
     const [line] = await once(createInterface(this.board.stdout), "line");
     this.port = Number(/^listening on http:\/\/127\.0\.0\.1:(\d+)\/$/.exec(line)[1]);
   }
