@@ -22,13 +22,18 @@ static void tell_problem(void *context, const trial_error *err)
     (void)snprintf(l->keys_problem, sizeof l->keys_problem, "%.180s", err->text);
 }
 
-/* Watch it anew: what was watched may be gone, and another in its place. */
+/* Watch what is at the path now, which may be another directory. */
 static void watch(loop *l)
 {
-    if (l->keys_fd >= 0) {
+    host_mark mark = host_mark_of(l->config->keys);
+
+    if (l->keys_fd >= 0 &&
+        (mark.device != l->keys_mark.device || mark.inode != l->keys_mark.inode)) {
         (void)close(l->keys_fd); /* it was only watched */
+        l->keys_fd = -1;
     }
-    l->keys_fd = host_watch_directory(l->config->keys);
+    l->keys_fd = host_watch_directory(l->keys_fd, l->config->keys);
+    l->keys_mark = mark;
 }
 
 void authority_read(loop *l)
@@ -37,7 +42,6 @@ void authority_read(loop *l)
     uint32_t at = 0;
 
     watch(l); /* before it is read: what changes after that is told */
-    l->keys_mark = host_mark_of(l->config->keys);
     refused = rights_read(l->rights, l->config->keys, tell_problem, l);
 
     conditions_set(l, CONDITION_KEYS_REFUSED, refused > 0, "%s", l->keys_problem);

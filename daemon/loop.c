@@ -289,18 +289,21 @@ static void tick(loop *l, uint64_t now_ms)
     conditions_tell(l, now_ms);
 }
 
+/* However many came, the keys are read once: more may come meanwhile, and a round follows first. */
 static void take_signals(loop *l)
 {
+    bool is_hangup = false;
+
     for (int signal = host_signals_read(l->signals); signal != 0;
          signal = host_signals_read(l->signals)) {
-        if (signal == SIGHUP) {
-            host_notify_reloading();
-            l->is_reloading = true;
-            host_log(HOST_NOTICE, "reading the keys again; settings are read at start only");
-            authority_read(l);
-        } else {
-            l->is_leaving = true;
-        }
+        is_hangup = is_hangup || signal == SIGHUP;
+        l->is_leaving = l->is_leaving || signal != SIGHUP;
+    }
+    if (is_hangup) {
+        host_notify_reloading();
+        l->is_reloading = true;
+        host_log(HOST_NOTICE, "reading the keys again; settings are read at start only");
+        authority_read(l);
     }
 }
 

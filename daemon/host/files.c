@@ -25,12 +25,12 @@ uint32_t host_descriptors(void)
     return limit.rlim_cur < DESCRIPTORS_MAX ? (uint32_t)limit.rlim_cur : DESCRIPTORS_MAX;
 }
 
-int host_watch_directory(const char *path)
+int host_watch_directory(int fd, const char *path)
 {
     const uint32_t changes = IN_CREATE | IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE |
                              IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF;
-    int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 
+    fd = fd >= 0 ? fd : inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
     if (fd >= 0 && inotify_add_watch(fd, path, changes) < 0) {
         (void)close(fd); /* nobody watched it */
         return -1;

@@ -84,9 +84,10 @@ TRIAL_MUST_USE trial_code host_listeners(host_listener *ret_listeners,
 /* Directories. */
 
 /** Watch a directory: a descriptor that is readable when something in it was made, written,
- * renamed or removed; -1 where it cannot be watched, as one that is not there. Released with
- * close(). */
-int host_watch_directory(const char *path);
+ * renamed or removed; -1 where it cannot be watched, as one that is not there. Taken: one that
+ * watched the same path before, or -1; it serves again, for to close one the kernel takes its time,
+ * 10 ms and more. Released with close(). */
+int host_watch_directory(int fd, const char *path);
 
 /** Take what such a descriptor tells; what it was is found by looking. */
 void host_watch_drain(int fd);

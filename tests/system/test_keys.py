@@ -2,6 +2,7 @@
 import json
 import os
 import stat
+import threading
 import unittest
 
 import msgpack
@@ -499,6 +500,23 @@ class Rights(unittest.TestCase):
         self.ring.process.send_signal(1)
         self.ring.wait_for_rights(self.root, {"root": "granted", "late": "granted"})
         self.assertEqual(self.peer(secret).call("hello")["protocol"], 1)
+
+    def test_hangups_without_end_leave_time_for_requests(self):
+        self.start()
+        is_done = threading.Event()
+
+        def storm():
+            while not is_done.is_set():
+                self.ring.process.send_signal(1)
+
+        thread = threading.Thread(target=storm)
+        thread.start()
+        try:
+            for number in range(100):
+                self.assertEqual(self.root.append(figure(number))["duplicates"], [False])
+        finally:
+            is_done.set()
+            thread.join()
 
 
 if __name__ == "__main__":
