@@ -275,7 +275,7 @@ static trial_code read_free(walk *w, tree *t, const node *n, uint64_t by)
     }
     list = malloc(n->size);
     if (list == NULL) {
-        return trial_fail(w->err, TRIAL_BUSY, "no memory to look at the free pages");
+        return store_fail(w->err, ENOMEM, "looking at the free pages");
     }
     code = read_at(w, number, PAGE_HEAD_BYTES, list, n->size);
     if (code == TRIAL_OK) {
@@ -510,7 +510,7 @@ trial_code pages_check(int fd,
     w.seen = calloc(1, w.meta.last_page / 8 + 1);
     w.levels = malloc(TREE_DEPTH_MAX * sizeof *w.levels);
     if (w.seen == NULL || w.levels == NULL) {
-        code = trial_fail(err, TRIAL_BUSY, "no memory to look at the pages of '%s'", path);
+        code = store_fail(err, ENOMEM, "looking at the pages of '%s'", path);
     } else {
         code = check_trees(&w);
     }
