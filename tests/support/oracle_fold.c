@@ -68,14 +68,26 @@ trial_code __wrap_store_recover(store *s, trial_bytes *ret_record, trial_error *
 }
 
 struct summing {
+    store_table table;
     uint64_t sum;
     uint64_t rows;
 };
+
+static bool begins(trial_bytes key, const char *word)
+{
+    size_t size = strlen(word) + 1; /* its NUL parts it from what follows */
+
+    return key.size > size && memcmp(key.data, word, size) == 0;
+}
 
 static bool add_row(void *context, trial_bytes key, trial_bytes value)
 {
     struct summing *summing = context;
 
+    /* Named subscriptions are state of the daemon: no fold of the log makes them. */
+    if (summing->table == STORE_META && (begins(key, "subscription") || begins(key, "parked"))) {
+        return true;
+    }
     summing->sum = XXH3_64bits_withSeed(key.data, key.size, summing->sum);
     if (value.size > 0) {
         summing->sum = XXH3_64bits_withSeed(value.data, value.size, summing->sum);
@@ -93,7 +105,7 @@ static trial_code sum_tables(store *s, sums *ret_sums, trial_error *err)
 
     for (store_table table = STORE_LOG + 1; table < STORE_TABLE_COUNT && code == TRIAL_OK;
          table++) {
-        struct summing summing = { 0 };
+        struct summing summing = { .table = table };
 
         code = store_read_each(read, table, all, all, add_row, &summing, err);
         ret_sums->of[table] = summing.sum;
