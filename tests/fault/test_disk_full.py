@@ -212,6 +212,83 @@ class DiskFull(Case):
             work.until_refused(peer)
 
 
+class NamedSubscription(Case):
+    """A consumer goes on while there is no room: what it acknowledges is taken, what must be on
+    disk before it is answered is refused, and nothing is lost when the daemon dies of it."""
+
+    def take(self, peer, last):
+        """All that is owed up to a position, each acknowledged; the positions."""
+        got = []
+        while not got or got[-1] < last:
+            _, note = peer.note("events")
+            got += [event["position"] for event in note["events"]]
+            self.assertEqual(peer.call("ack", name="n", position=got[-1]), {"position": got[-1]})
+        return got
+
+    def subscribe(self, peer):
+        return peer.call("subscribe", name="n", client="c", **{"from": 1})["position"]
+
+    def refused(self, peer):
+        for method, params in (("park", {"position": 1, "reason": "x"}), ("replay", {}),
+                               ("unsubscribe", {}), ("subscribe", {"name": "another"})):
+            error = peer.fails(method, **{"name": "n", **params})
+            self.assertEqual(error.code, "no-space", f"{method}: {error}")
+
+    def position(self, peer):
+        rows = peer.call("subscriptions")["subscriptions"]
+        self.assertEqual([row["name"] for row in rows], ["n"])
+        return rows[0]["position"]
+
+    def test_acks_come_while_there_is_no_room(self):
+        for kind, disk in self.disks.items():
+            with self.subTest(disk=kind):
+                self.go_on_without_room(disk)
+
+    def go_on_without_room(self, disk):
+        disk.clear()
+        work = Work(self)
+        daemon = self.daemon(disk.store, "--reserve-bytes", "0").start()
+        with Peer(daemon) as peer, Peer(daemon) as consumer:
+            work.found(peer)
+            self.assertEqual(self.subscribe(consumer), 0)
+            disk.fill()
+            work.until_refused(peer)
+            last = len(work.order)
+            self.assertEqual(self.take(consumer, last), list(range(1, last + 1)))
+            self.refused(consumer)
+            self.assertEqual(self.position(peer), last)
+        daemon.kill()
+        self.start_on_full(disk, daemon)
+        with Peer(daemon) as peer, Peer(daemon) as consumer:
+            kept = self.position(peer)
+            self.assertLessEqual(kept, last)
+            self.assertEqual(self.subscribe(consumer), kept)
+            work.until_refused(peer)
+            if len(work.order) > kept:  # what was not kept comes again
+                self.assertEqual(self.take(consumer, len(work.order)),
+                                 list(range(kept + 1, len(work.order) + 1)))
+            disk.release()
+            events = work.batch(2)
+            while not work.append(peer, events):
+                pass
+            last = len(work.order)
+            got = []
+            while len(got) < 2:
+                _, note = consumer.note("events")
+                got += [event["position"] for event in note["events"]]
+            self.assertEqual(got, [last - 1, last])
+            consumer.call("ack", name="n", position=last - 1)
+            self.assertEqual(consumer.call("park", name="n", position=last, reason="x"),
+                             {"parked": 1, "position": last})
+        daemon.kill()
+        daemon.start()
+        with Peer(daemon) as peer:
+            self.assertEqual(self.position(peer), last)  # a park that was answered is on disk
+            self.assertEqual(work.check_reads(peer), last)
+        daemon.stop()
+        work.ledger.judge(disk.store)
+
+
 def remove_lock(disk):
     os.unlink(os.path.join(disk.store, "lmdb", "lock.mdb"))
 
