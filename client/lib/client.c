@@ -25,7 +25,8 @@ struct trial_client {
     const trial_client *beside; /* whose context it shares; NULL: it has its own */
     void *context;
     void *socket;
-    void *watch; /* of its handshakes; NULL on ipc */
+    void *watch;         /* of its handshakes; NULL on ipc */
+    trial_error refusal; /* of the last one; none once something could be sent */
     lib_keys keys;
     char *endpoint;
     uint32_t timeout_ms;
@@ -137,10 +138,39 @@ int trial_client_fd(trial_client *client)
     return zmq_getsockopt(client->socket, ZMQ_FD, &fd, &size) == 0 ? fd : -1;
 }
 
+/* Was a handshake refused since the last look? */
+static bool is_refused(trial_client *client)
+{
+    return lib_watch_look(client->watch, &client->keys, client->endpoint, &client->refusal) !=
+           TRIAL_OK;
+}
+
+/* ZeroMQ lets go of a connection whose handshake was refused, for good. It is begun anew by the
+ * next that is sent, for the right may be granted by now. */
+static bool connect_again(trial_client *client)
+{
+    if (!is_refused(client) && client->refusal.code == TRIAL_OK) {
+        return false;
+    }
+    (void)zmq_disconnect(client->socket, client->endpoint); /* fails where ZeroMQ has let go */
+    (void)zmq_connect(client->socket, client->endpoint);    /* it could before; else none comes */
+    return true;
+}
+
+static trial_code fail_refused(const trial_client *client, trial_error *err)
+{
+    if (err != NULL) {
+        *err = client->refusal;
+    }
+    return TRIAL_UNAUTHORISED;
+}
+
 /* Send what the writer holds, waiting for a connection until the deadline. */
 static trial_code send_written(trial_client *client, int64_t deadline_ms, trial_error *err)
 {
     trial_bytes frame = pack_written(&client->writer);
+    bool was_refused = false;
+    bool is_first = true;
 
     if (frame.size > client->limits.request_bytes) {
         (void)trial_fail_rule(err,
@@ -152,17 +182,23 @@ static trial_code send_written(trial_client *client, int64_t deadline_ms, trial_
     }
     for (;;) {
         if (zmq_send(client->socket, frame.data, frame.size, ZMQ_DONTWAIT) >= 0) {
+            client->refusal = TRIAL_ERROR_NONE;
             return TRIAL_OK;
         }
         if (errno != EAGAIN && errno != EINTR) {
             return lib_fail_zmq(err, errno, "sending to %s", client->endpoint);
         }
+        was_refused = is_first ? connect_again(client) : was_refused;
+        is_first = false;
         if (!lib_wait(client->socket, client->watch, ZMQ_POLLOUT, deadline_ms)) {
+            if (was_refused) {
+                return fail_refused(client, err);
+            }
             return trial_fail(
                 err, TRIAL_BUSY, "no connection to %s; nothing was sent", client->endpoint);
         }
-        if (lib_watch_look(client->watch, &client->keys, client->endpoint, err) != TRIAL_OK) {
-            return TRIAL_UNAUTHORISED;
+        if (is_refused(client)) {
+            return fail_refused(client, err);
         }
     }
 }
@@ -257,8 +293,8 @@ static trial_code take_frame(trial_client *client, int64_t deadline_ms, trial_er
         if (!lib_wait(client->socket, client->watch, ZMQ_POLLIN, deadline_ms)) {
             return trial_fail(err, TRIAL_BUSY, "no message from %s in time", client->endpoint);
         }
-        if (lib_watch_look(client->watch, &client->keys, client->endpoint, err) != TRIAL_OK) {
-            return TRIAL_UNAUTHORISED;
+        if (is_refused(client)) {
+            return fail_refused(client, err);
         }
     }
 }

@@ -108,8 +108,7 @@ bool lib_keys_set(const lib_keys *keys, void *socket, const char *endpoint)
                socket, ZMQ_CURVE_SECRETKEY, keys->own.secret_key, TRIAL_KEY_TEXT_BYTES) == 0;
 }
 
-/* What becomes of handshakes on tcp: a daemon that refuses a key cuts the connection, and ZeroMQ
- * tries for ever. */
+/* What becomes of handshakes on tcp: of one that a daemon refuses ZeroMQ tells nobody else. */
 trial_code lib_watch_open(void *context, void *socket, void **ret_watch, trial_error *err)
 {
     const int failures = ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import harness
 from board import Board, BoardCase
+from keyring import Keyring
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from prometheus_client.parser import text_string_to_metric_families as old_families
 from small_world import World
@@ -513,6 +514,45 @@ class Files(unittest.TestCase):
         self.assertEqual(bare.ask("/").status, 404)
         self.assertEqual(bare.ask("/api/v1/").status, 200)
         bare.stop()
+
+
+class WithKeys(unittest.TestCase):
+    """A daemon that asks for keys."""
+
+    def test_a_gateway_says_that_its_right_is_gone_and_comes_back_with_it(self):
+        ring = Keyring()
+        self.addCleanup(ring.close)
+        secret = ring.make("board")
+        root = ring.start().peer()
+        self.addCleanup(lambda: root.close())
+        board = Board(ring, ["--endpoint", ring.tcp, "--key", secret, "--server-key", ring.server])
+        board.start()
+        self.addCleanup(board.close)
+        with open(ring.certificate("board"), encoding="utf-8") as file:
+            text = file.read()
+        stream = board.stream()
+        self.addCleanup(stream.close)
+        for number, is_started_anew in enumerate((False, True)):
+            stream.next("heartbeat")
+            ring.forget_key("board")
+            ring.wait_for_rights(root, {"root": "granted", "board": "revoked"})
+            if is_started_anew:  # so the handshake itself is refused
+                root.close()
+                ring.kill()
+                root = ring.start().peer()
+            while board.ask("/readyz").status == 200:
+                pass
+            while board.ask("/api/v1/status").status != 403:
+                pass
+            ring.write("board", text)
+            ring.wait_for_rights(root, {"root": "granted", "board": "granted"})
+            root.append({"type": "figure.reported", "subject": "case/1", "id": str(number),
+                         "source": "/dk/presse/avis", "time": "2020-01-01T00:00:00Z",
+                         "data": {"metric": "m", "value": 1, "asOf": "2020-01-01", "document": "d"}})
+            while stream.next("event")[2]["id"] != str(number):
+                pass
+            while board.ask("/readyz").status != 200:
+                pass
 
 
 if __name__ == "__main__":
