@@ -9,7 +9,7 @@ import msgpack
 import zmq
 import zmq.auth
 
-from harness import Daemon, StartFailed, ctl, program, triald
+from harness import Daemon, StartFailed, clean_environment, ctl, program, triald
 from keyring import ALL, Keyring, as_user, free_port
 
 FIGURE = {"type": "figure.reported", "subject": "case/1", "time": "2020-01-01T00:00:00Z",
@@ -456,7 +456,7 @@ class Rights(unittest.TestCase):
 
         def ask(uid, gid, *words):
             return as_user(uid, gid, trialctl, *words, "--endpoint", self.ring.endpoint,
-                           env={"LD_LIBRARY_PATH": os.environ.get("LD_LIBRARY_PATH", "")})
+                           env=clean_environment())
 
         self.assertEqual(ask(NOBODY, NOBODY, "log").returncode, 0)
         said = ask(NOBODY, NOBODY, "verify")
