@@ -14,6 +14,9 @@
 struct trial_feed {
     void *context;
     void *socket;
+    void *watch; /* of its handshakes; NULL on ipc */
+    lib_keys keys;
+    char *endpoint;
     trial_client *client; /* for what was missed */
     proto_frame_limits limits;
     uint64_t next;     /* the position that is handed out next */
@@ -31,11 +34,10 @@ trial_code trial_feed_open(const trial_client_settings *settings,
     static const trial_client_settings defaults = { 0 };
     const trial_client_settings *given = settings == NULL ? &defaults : settings;
     trial_feed *feed = trial_memory(sizeof *feed);
-    char *endpoint = lib_setting(given->feed, "TRIALD_FEED", LIB_FEED_DEFAULT);
     trial_value *status = NULL;
-    lib_keys keys;
-    trial_code code = lib_keys_read(given, &keys, err);
+    trial_code code = lib_keys_read(given, &feed->keys, err);
 
+    feed->endpoint = lib_setting(given->feed, "TRIALD_FEED", LIB_FEED_DEFAULT);
     feed->limits = (proto_frame_limits){
         .request_bytes =
             given->request_bytes == 0 ? TRIAL_REQUEST_BYTES_DEFAULT : given->request_bytes,
@@ -46,16 +48,14 @@ trial_code trial_feed_open(const trial_client_settings *settings,
     if (code == TRIAL_OK) {
         code = lib_socket_open(ZMQ_SUB,
                                feed->limits.request_bytes,
-                               endpoint,
-                               &keys,
+                               feed->endpoint,
+                               &feed->keys,
                                given->beside,
                                &feed->context,
                                &feed->socket,
-                               NULL,
+                               &feed->watch,
                                err);
     }
-    explicit_bzero(&keys, sizeof keys);
-    free(endpoint);
     if (code == TRIAL_OK) {
         code = trial_client_open(given, &feed->client, err);
     }
@@ -77,7 +77,10 @@ void trial_feed_close(trial_feed *feed)
     if (feed == NULL) {
         return;
     }
+    lib_watch_close(feed->socket, feed->watch);
     lib_socket_close(feed->context, feed->socket);
+    explicit_bzero(&feed->keys, sizeof feed->keys);
+    free(feed->endpoint);
     trial_client_close(feed->client);
     trial_arena_done(&feed->arena);
     free(feed);
@@ -126,9 +129,25 @@ static trial_value *take_from_page(trial_feed *feed)
     return event;
 }
 
+/* Was a handshake refused? Then ZeroMQ has let go of the connection, and it is begun anew for the
+ * next call: the right may be granted by then. */
+static trial_code check_handshake(trial_feed *feed, trial_error *err)
+{
+    trial_code code = lib_watch_look(feed->watch, &feed->keys, feed->endpoint, err);
+
+    if (code != TRIAL_OK) {
+        (void)zmq_disconnect(feed->socket, feed->endpoint); /* fails where ZeroMQ has let go */
+        (void)zmq_connect(feed->socket, feed->endpoint);    /* it could before; else none comes */
+    }
+    return code;
+}
+
 /* Take one message: the topic, then the notification. BUSY where none comes in time. */
-static trial_code
-take_frames(trial_feed *feed, int64_t deadline_ms, trial_arena *arena, trial_bytes *ret_bytes)
+static trial_code take_frames(trial_feed *feed,
+                              int64_t deadline_ms,
+                              trial_arena *arena,
+                              trial_bytes *ret_bytes,
+                              trial_error *err)
 {
     zmq_msg_t part;
     int is_last = 0;
@@ -143,8 +162,11 @@ take_frames(trial_feed *feed, int64_t deadline_ms, trial_arena *arena, trial_byt
             bool may_wait = errno == EAGAIN || errno == EINTR;
 
             (void)zmq_msg_close(&part); /* cannot fail: it was initialised */
-            if (!may_wait || !lib_wait(feed->socket, NULL, ZMQ_POLLIN, deadline_ms)) {
+            if (!may_wait || !lib_wait(feed->socket, feed->watch, ZMQ_POLLIN, deadline_ms)) {
                 return TRIAL_BUSY;
+            }
+            if (check_handshake(feed, err) != TRIAL_OK) {
+                return TRIAL_UNAUTHORISED;
             }
             continue;
         }
@@ -171,10 +193,13 @@ static trial_code hear(trial_feed *feed,
     const trial_value *events;
     uint64_t head;
     pack_reader reader;
+    trial_code code = take_frames(feed, deadline_ms, arena, &bytes, err);
 
     *ret_event = NULL;
-    if (take_frames(feed, deadline_ms, arena, &bytes) != TRIAL_OK) {
-        return trial_fail(err, TRIAL_BUSY, "no message from the feed in time");
+    if (code != TRIAL_OK) {
+        return code == TRIAL_UNAUTHORISED
+                   ? code
+                   : trial_fail(err, TRIAL_BUSY, "no message from the feed in time");
     }
     if (proto_frame_read(bytes, &feed->limits, &frame, err) != TRIAL_OK ||
         frame.kind != PROTO_NOTIFICATION) {

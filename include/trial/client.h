@@ -159,7 +159,8 @@ void trial_feed_close(trial_feed *feed); /* NULL is fine */
 
 /**
  * Wait for the next event at most `timeout_ms`; it lives until the next call, or until the arena is
- * reset. Fails with BUSY where none came in time, else as trial_client_call() of a read.
+ * reset. Fails with BUSY where none came in time, else as trial_client_call() of a read; after
+ * UNAUTHORISED the next call asks to be let in again.
  */
 TRIAL_MUST_USE trial_code trial_feed_next(trial_feed *feed,
                                           uint32_t timeout_ms,

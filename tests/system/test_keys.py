@@ -1,4 +1,5 @@
 """Who may do what: keys and local users, rights as events, and that what is taken away is gone."""
+import concurrent.futures
 import json
 import os
 import stat
@@ -341,6 +342,17 @@ class Rights(unittest.TestCase):
             while not feed.poll(50):
                 number += 1
                 self.root.append(figure(number))
+
+    def test_who_watches_the_feed_is_told_when_it_may_no_longer(self):
+        secret = self.ring.make("watcher")
+        self.start()
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            watching = pool.submit(self.ring.key_ctl, secret, "watch", "--feed", self.ring.tcp_feed,
+                                   status=7)
+            while "status" not in self.root.call("metrics")["counters"]["requests"]:
+                pass  # it listens before it asks for that
+            self.ring.forget_key("watcher")
+            self.assertIn("refuses this key", watching.result().err)
 
     def test_other_roles_count_from_the_moment_they_are_logged(self):
         secret = self.ring.make("aarhus", "read")
