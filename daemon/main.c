@@ -60,6 +60,12 @@ int tasks_exit_status(const trial_error *err)
     return EXIT_FAILURE;
 }
 
+/* Of what was refused; a machine that ran out of something refuses nothing. */
+static int refused_status(const trial_error *err)
+{
+    return is_short_of(err->system_errno) ? EXIT_FAILURE : EXIT_STORE_REFUSED;
+}
+
 static int leave(int status, const trial_error *err)
 {
     const host_about about = host_about_error(err);
@@ -205,7 +211,7 @@ static int check_keys(const struct config *config, trial_error *err)
     (void)rights_read(seen, config->keys, print_problem, NULL); /* each was told of */
     explicit_bzero(secret, sizeof secret);
     rights_done(seen);
-    return code == TRIAL_OK ? EXIT_SUCCESS : leave(EXIT_STORE_REFUSED, err);
+    return code == TRIAL_OK ? EXIT_SUCCESS : leave(refused_status(err), err);
 }
 
 /* On tcp keys tell who is who: the daemon's own and those of its peers go together. */
@@ -239,7 +245,7 @@ static int open_sockets(loop *l, trial_error *err)
     const struct config *config = l->config;
     const char *listen[CONFIG_ENDPOINTS_MAX];
     int passed[CONFIG_ENDPOINTS_MAX + 1];
-    char secret[TRIAL_KEY_TEXT_BYTES];
+    char secret[TRIAL_KEY_TEXT_BYTES] = "";
     net_settings settings = { .listen = listen,
                               .listen_count = config->listen.count,
                               .feed = config->feed,
@@ -256,10 +262,10 @@ static int open_sockets(loop *l, trial_error *err)
     for (uint32_t i = 0; i < config->listen.count; i++) {
         listen[i] = config->listen.items[i];
     }
-    if (code == TRIAL_OK) {
-        code = read_secret(config, secret, err);
-        settings.secret = secret[0] == '\0' ? NULL : secret;
+    if (code == TRIAL_OK && read_secret(config, secret, err) != TRIAL_OK) {
+        return leave(refused_status(err), err);
     }
+    settings.secret = secret[0] == '\0' ? NULL : secret;
     if (code == TRIAL_OK) {
         code = check_doors(config, l->rights, settings.secret != NULL, err);
     }
@@ -309,7 +315,7 @@ static int open_rest(loop *l, trial_error *err)
     l->subscribers =
         subscribers_new((uint32_t)config->request_bytes, &l->named, send_to_subscriber, l);
     if (named_open(&l->named, l->store, &keeping, err) != TRIAL_OK) {
-        return leave(EXIT_STORE_REFUSED, err);
+        return leave(refused_status(err), err);
     }
     if (readers_start(l->store, &settings, config->readers, &l->readers, err) != TRIAL_OK) {
         return leave(EXIT_FAILURE, err);

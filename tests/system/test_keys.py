@@ -104,6 +104,11 @@ class Starts(unittest.TestCase):
         os.chmod(ring.secret, 0o644)
         self.refused(ring, "others may get at it")
 
+    def test_a_key_that_is_named_must_be_there(self):
+        ring = Keyring()
+        os.unlink(ring.secret)
+        self.refused(ring, "No such file")
+
     def test_a_credential_of_the_service_manager_is_the_key(self):
         ring = Keyring()
         at = ring.arguments.index("--secret-key")
