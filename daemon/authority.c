@@ -395,7 +395,9 @@ void authority_settle(loop *l)
                                                    : "'%s' has rights by its certificate%s",
                  entry->name,
                  entry->listed.kind == RIGHTS_NONE ? entry->reason : "");
-        rights_settle(l->rights, l->keys_logging[i]);
+    }
+    if (l->keys_logged > 0) {
+        rights_settle(l->rights, l->keys_logging, l->keys_logged);
     }
     l->keys_logged = 0;
 }

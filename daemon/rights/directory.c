@@ -308,13 +308,6 @@ rights_listing rights_directory_read(
         count = scandirat(fd, ".", &files, is_certificate, alphasort);
         if (count < 0) {
             code = trial_fail_errno(&err, errno, "reading '%.300s'", path);
-        } else if (count > (int)RIGHTS_MAX) {
-            code = trial_fail(&err,
-                              TRIAL_INVALID,
-                              "'%.300s' holds %d certificates; at most %u are read",
-                              path,
-                              count,
-                              RIGHTS_MAX);
         }
     }
     *are_used = *are_used || code != TRIAL_OK || count > 0;
@@ -322,10 +315,20 @@ rights_listing rights_directory_read(
         listing.items = trial_memory((size_t)count * sizeof *listing.items);
     }
     for (int i = 0; i < count; i++) {
-        if (code == TRIAL_OK) {
+        if (code == TRIAL_OK && i < (int)RIGHTS_MAX) {
             add_file(&listing, fd, path, files[i]->d_name, problem, context);
         }
         free(files[i]);
+    }
+    if (code == TRIAL_OK && count > (int)RIGHTS_MAX) {
+        (void)trial_fail(&err,
+                         TRIAL_INVALID,
+                         "'%.300s' holds %d certificates; the first %u by name are read",
+                         path,
+                         count,
+                         RIGHTS_MAX);
+        problem(context, &err);
+        listing.refused++;
     }
     free(files);
     (void)close(fd); /* it was only read */

@@ -231,10 +231,12 @@ rights_entry *rights_next_change(rights *r, uint32_t *at)
     return NULL;
 }
 
-void rights_settle(rights *r, rights_entry *entry)
+void rights_settle(rights *r, rights_entry *const *entries, uint32_t count)
 {
     (void)pthread_mutex_lock(&r->lock);
-    entry->logged = entry->listed;
+    for (uint32_t i = 0; i < count; i++) {
+        entries[i]->logged = entries[i]->listed;
+    }
     hold_again(r);
     (void)pthread_mutex_unlock(&r->lock);
 }

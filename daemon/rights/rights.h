@@ -86,8 +86,8 @@ void rights_note_logged(rights *r, trial_text name, const rights_grant *grant);
 /** A name whose directory and log disagree, from `*at` on; NULL where there is none more. */
 rights_entry *rights_next_change(rights *r, uint32_t *at);
 
-/** The log has, on disk, what the directory says. */
-void rights_settle(rights *r, rights_entry *entry);
+/** The log has, on disk, what the directory says of these. */
+void rights_settle(rights *r, rights_entry *const *entries, uint32_t count);
 
 /** Who is it? 0 where no certificate that counts is theirs. A user's own stands before a group's.
  */

@@ -79,7 +79,7 @@ static rights *read_all(void)
 
     (void)rights_read(r, directory, note, NULL);
     while ((entry = rights_next_change(r, &at)) != NULL) {
-        rights_settle(r, entry);
+        rights_settle(r, &entry, 1);
     }
     return r;
 }
@@ -203,7 +203,7 @@ static void test_a_right_counts_where_directory_and_log_agree(void **state)
     assert_non_null(entry);
     assert_string_equal(entry->name, "a");
     assert_null(rights_next_change(r, &at));
-    rights_settle(r, entry);
+    rights_settle(r, &entry, 1);
     assert_int_not_equal(rights_find(r, &peer), 0);
     assert_true(rights_admits(r, &peer, TRIAL_ROLE_READ));
     assert_false(rights_admits(r, &peer, TRIAL_ROLE_AUDIT));
@@ -237,14 +237,15 @@ static void test_an_owner_is_one_key_under_one_name(void **state)
     assert_true(rights_has(r, before, TRIAL_ROLE_READ)); /* it was and is theirs */
     assert_true(rights_admits(r, &a, TRIAL_ROLE_READ));
     assert_false(rights_has(r, before, TRIAL_ROLE_AUDIT)); /* until it is logged */
-    rights_settle(r, rights_next_change(r, &at));
+    entry = rights_next_change(r, &at);
+    rights_settle(r, &entry, 1);
     assert_true(rights_has(r, before, TRIAL_ROLE_AUDIT));
     /* Another key under that name: another owner, for ever. */
     write_key("a.key", KEY_B, "read", "");
     (void)rights_read(r, directory, note, NULL);
     at = 0;
     entry = rights_next_change(r, &at);
-    rights_settle(r, entry);
+    rights_settle(r, &entry, 1);
     assert_false(rights_has(r, before, TRIAL_ROLE_READ));
     assert_int_equal(rights_find(r, &a), 0);
     assert_true(rights_has(r, rights_find(r, &b), TRIAL_ROLE_READ));
@@ -285,6 +286,7 @@ static void test_of_a_change_what_is_taken_goes_first(void **state)
     trial_error err = TRIAL_ERROR_NONE;
     rights_peer a = key_peer(KEY_A);
     rights_owner owner;
+    rights_entry *entry;
     uint32_t at = 0;
     rights *r;
 
@@ -307,7 +309,8 @@ static void test_of_a_change_what_is_taken_goes_first(void **state)
                              TRIAL_OK,
                          rows[i].meanwhile);
     }
-    rights_settle(r, rights_next_change(r, &at));
+    entry = rights_next_change(r, &at);
+    rights_settle(r, &entry, 1);
     assert_true(rights_has(r, owner, TRIAL_ROLE_AUDIT));
     for (size_t i = 0; i < 3; i++) {
         assert_int_equal(rights_check_source(r, owner, trial_text_of(rows[i].source), &err) ==
@@ -337,6 +340,30 @@ static void test_a_user_stands_before_a_group(void **state)
     assert_false(rights_has(r, rights_find(r, &user), TRIAL_ROLE_AUDIT));
     assert_true(rights_has(r, rights_find(r, &member), TRIAL_ROLE_AUDIT));
     assert_int_equal(rights_find(r, &other), 0);
+    rights_done(r);
+}
+
+static void test_certificates_over_the_bound_take_nothing_from_the_others(void **state)
+{
+    rights_peer first = local_peer(1, 0);
+    rights_peer last = local_peer(RIGHTS_MAX + 1, 0);
+    rights *r;
+
+    (void)state;
+    for (uint32_t i = 1; i <= RIGHTS_MAX + 1; i++) {
+        char file[32];
+        char text[96];
+
+        (void)snprintf(file, sizeof file, "u%05u.key", i);
+        (void)snprintf(text, sizeof text, "metadata\n    user = \"%u\"\n    roles = \"read\"\n", i);
+        write_file(file, text);
+    }
+    r = read_all();
+    assert_int_equal(problems, 1);
+    assert_non_null(strstr(problem, "holds 1025 certificates; the first 1024 by name"));
+    assert_int_equal(rights_count(r), RIGHTS_MAX);
+    assert_true(rights_has(r, rights_find(r, &first), TRIAL_ROLE_READ));
+    assert_int_equal(rights_find(r, &last), 0);
     rights_done(r);
 }
 
@@ -454,6 +481,8 @@ int main(void)
             test_who_listens_is_cut_off_only_where_a_reader_is_lost, make, drop),
         cmocka_unit_test_setup_teardown(test_of_a_change_what_is_taken_goes_first, make, drop),
         cmocka_unit_test_setup_teardown(test_a_user_stands_before_a_group, make, drop),
+        cmocka_unit_test_setup_teardown(
+            test_certificates_over_the_bound_take_nothing_from_the_others, make, drop),
         cmocka_unit_test_setup_teardown(test_a_prefix_ends_at_a_slash, make, drop),
         cmocka_unit_test_setup_teardown(test_one_bad_certificate_leaves_the_others, make, drop),
     };
