@@ -1,13 +1,15 @@
 """A daemon with keys: its own, a directory of certificates, an ipc and a tcp endpoint, and peers that
 show a key."""
+import glob
 import os
+import shutil
 import socket
 import subprocess
 
 import zmq
 import zmq.auth
 
-from harness import Daemon, Peer, WireError, ctl
+from harness import Daemon, Peer, WireError, clean_environment, ctl, program
 
 ALL = "read publish audit operate"
 
@@ -116,7 +118,21 @@ class Keyring(Daemon):
                 assert error.code == "unauthorised", error
 
 
-def as_user(uid, gid, *command, **options):
-    """Run a program as another user of this machine."""
-    return subprocess.run(command, user=uid, group=gid, extra_groups=[], stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, text=True, check=False, **options)
+class Everybodys:
+    """trialctl where every user of this machine may run it: a build often lies behind a home that
+    nobody else may enter."""
+
+    def __init__(self, scratch):
+        built = program("TRIALCTL", "trialctl")
+        self.directory = scratch / "bin"
+        os.mkdir(self.directory, 0o755)
+        for path in [built, *glob.glob(os.path.join(os.path.dirname(built), "libtrial.so*"))]:
+            shutil.copy(path, self.directory)  # what a link names, under the link's name
+        os.chmod(scratch.path, 0o755)
+
+    def run(self, uid, gid, *words):
+        """Run it as that user."""
+        return subprocess.run([os.path.join(self.directory, "trialctl"), *words], user=uid, group=gid,
+                              extra_groups=[], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              text=True, check=False,
+                              env=clean_environment({"LD_LIBRARY_PATH": self.directory}))
