@@ -2,6 +2,7 @@
 show a key."""
 import glob
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -129,10 +130,15 @@ class Everybodys:
         for path in [built, *glob.glob(os.path.join(os.path.dirname(built), "libtrial.so*"))]:
             shutil.copy(path, self.directory)  # what a link names, under the link's name
         os.chmod(scratch.path, 0o755)
+        self.options = {"LD_LIBRARY_PATH": self.directory}
+        found = re.search("suppressions=([^:]*)", os.environ.get("TSAN_OPTIONS", ""))
+        if found:  # a sanitizer that may not read them ends the program
+            copy = shutil.copy(found[1], self.directory)
+            self.options["TSAN_OPTIONS"] = os.environ["TSAN_OPTIONS"].replace(found[1], copy)
 
     def run(self, uid, gid, *words):
         """Run it as that user."""
         return subprocess.run([os.path.join(self.directory, "trialctl"), *words], user=uid, group=gid,
                               extra_groups=[], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                               text=True, check=False,
-                              env=clean_environment({"LD_LIBRARY_PATH": self.directory}))
+                              env=clean_environment(self.options))
