@@ -5,7 +5,6 @@
 
 #include "trial/arena.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -52,17 +51,6 @@ bool proto_is_key(const char *text)
     return size == TRIAL_KEY_TEXT_BYTES - 1;
 }
 
-static trial_text trim(trial_text text)
-{
-    while (text.size > 0 && isspace((unsigned char)text.at[0])) {
-        text = (trial_text){ text.at + 1, text.size - 1 };
-    }
-    while (text.size > 0 && isspace((unsigned char)text.at[text.size - 1])) {
-        text.size--;
-    }
-    return text;
-}
-
 /* Take one `name = "value"` of a section into its member. */
 static trial_code take_entry(
     trial_text section, trial_text name, trial_text value, void *certificate, trial_error *err)
@@ -107,8 +95,9 @@ take_line(trial_text section, trial_text line, proto_certificate *certificate, t
     if (equals == NULL) {
         return trial_fail(err, TRIAL_INVALID, "'name = \"value\"' is expected");
     }
-    name = trim((trial_text){ line.at, (uint32_t)(equals - line.at) });
-    value = trim((trial_text){ equals + 1, (uint32_t)(line.at + line.size - equals - 1) });
+    name = trial_text_trim((trial_text){ line.at, (uint32_t)(equals - line.at) });
+    value =
+        trial_text_trim((trial_text){ equals + 1, (uint32_t)(line.at + line.size - equals - 1) });
     if (value.size < 2 || (value.at[0] != '"' && value.at[0] != '\'') ||
         value.at[value.size - 1] != value.at[0]) {
         return trial_fail(err,
@@ -136,12 +125,12 @@ proto_certificate_read(trial_text text, proto_certificate *ret_certificate, tria
         const char *begin = text.at + at;
         const char *end = memchr(begin, '\n', text.size - at);
         trial_text line = { begin, end == NULL ? text.size - at : (uint32_t)(end - begin) };
-        bool is_inside = line.size > 0 && isspace((unsigned char)begin[0]);
+        bool is_inside = line.size > 0 && trial_is_blank(begin[0]);
         trial_code code = TRIAL_OK;
 
         at += line.size + 1;
         number++;
-        line = trim(line);
+        line = trial_text_trim(line);
         if (line.size == 0 || line.at[0] == '#') {
             continue;
         }

@@ -1,8 +1,6 @@
 /* settings.c - the rows of settings.def, and one value at a time into the struct. */
 #include "settings.h"
 
-#include <ctype.h>
-
 static const rows_row rows[CONFIG_SETTING_COUNT] = {
 #define SETTING(name, kind, fallback, least, most, doc)                                            \
     [CONFIG_##                                                                                     \
@@ -26,17 +24,6 @@ config_setting settings_named(const char *key)
     return setting;
 }
 
-static trial_text trim(trial_text text)
-{
-    while (text.size > 0 && isspace((unsigned char)text.at[0])) {
-        text = (trial_text){ text.at + 1, text.size - 1 };
-    }
-    while (text.size > 0 && isspace((unsigned char)text.at[text.size - 1])) {
-        text.size--;
-    }
-    return text;
-}
-
 /* Endpoints behind each other, with commas between them. */
 static trial_code
 add_endpoints(const rows_row *row, const char *value, config_endpoints *endpoints, trial_error *err)
@@ -49,7 +36,7 @@ add_endpoints(const rows_row *row, const char *value, config_endpoints *endpoint
             comma == NULL ? trial_text_of(next) : (trial_text){ next, (uint32_t)(comma - next) };
         trial_code code;
 
-        one = trim(one);
+        one = trial_text_trim(one);
         code = rows_check_endpoint(row, one, err);
         if (code != TRIAL_OK) {
             return code;

@@ -55,6 +55,24 @@ static inline bool trial_text_starts(trial_text text, trial_text prefix)
            (prefix.size == 0 || memcmp(text.at, prefix.at, prefix.size) == 0);
 }
 
+/** A blank, or what ends a line: what isspace() takes in the C locale. */
+static inline bool trial_is_blank(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+/** The text without the blanks at both ends. */
+static inline trial_text trial_text_trim(trial_text text)
+{
+    while (text.size > 0 && trial_is_blank(text.at[0])) {
+        text = (trial_text){ text.at + 1, text.size - 1 };
+    }
+    while (text.size > 0 && trial_is_blank(text.at[text.size - 1])) {
+        text.size--;
+    }
+    return text;
+}
+
 /** Compare as memcmp does, the shorter of two equal beginnings first: the order of keys. */
 static inline int trial_text_compare(trial_text a, trial_text b)
 {
