@@ -4,28 +4,6 @@
 #define NS_PER_S 1e9
 #define LABELS_DEPTH 3u /* the labels of a row, and the number under them */
 
-bool measures_number(const trial_value *value, double *ret_number)
-{
-    switch (value->kind) {
-    case TRIAL_VALUE_INTEGER:
-        *ret_number = (double)value->as.integer;
-        return true;
-    case TRIAL_VALUE_UNSIGNED:
-        *ret_number = (double)value->as.count;
-        return true;
-    case TRIAL_VALUE_FLOAT:
-        *ret_number = value->as.number;
-        return true;
-    case TRIAL_VALUE_NIL:
-    case TRIAL_VALUE_TRUTH:
-    case TRIAL_VALUE_TEXT:
-    case TRIAL_VALUE_LIST:
-    case TRIAL_VALUE_MAP:
-        break;
-    }
-    return false;
-}
-
 const trial_value *measures_find(const trial_value *answer, trial_metric metric)
 {
     const trial_metric_row *row = trial_metric_row_of(metric);
@@ -45,7 +23,7 @@ static void walk(const trial_value *value, double *ret_sum, double *ret_most)
 
     *ret_sum = 0;
     *ret_most = 0;
-    if (value == NULL || measures_number(value, ret_sum)) {
+    if (value == NULL || trial_value_as_number(value, ret_sum)) {
         *ret_most = *ret_sum;
         return;
     }
@@ -58,7 +36,7 @@ static void walk(const trial_value *value, double *ret_sum, double *ret_most)
             continue;
         }
         inner = level->map->as.map.entries[level->next++].value;
-        if (measures_number(inner, &number)) {
+        if (trial_value_as_number(inner, &number)) {
             *ret_sum += number;
             *ret_most = number > *ret_most ? number : *ret_most;
         } else if (depth < LABELS_DEPTH) {
@@ -97,11 +75,11 @@ measures_histogram(const trial_value *answer, trial_metric metric, const char *l
     for (uint32_t i = 0; buckets != NULL && buckets->kind == TRIAL_VALUE_LIST &&
                          i < buckets->as.list.count && i < TRIAL_HISTOGRAM_BUCKETS;
          i++) {
-        if (measures_number(buckets->as.list.items[i], &number)) {
+        if (trial_value_as_number(buckets->as.list.items[i], &number)) {
             histogram.buckets[i] = (uint64_t)number;
         }
     }
-    if (sum != NULL && measures_number(sum, &number) && number > 0) {
+    if (sum != NULL && trial_value_as_number(sum, &number) && number > 0) {
         histogram.sum_ns = (uint64_t)(number * NS_PER_S);
     }
     return histogram;

@@ -9,9 +9,6 @@
 /** What the answer has for a row; NULL where it has nothing. */
 const trial_value *measures_find(const trial_value *answer, trial_metric metric);
 
-/** Is it a number, and which? */
-bool measures_number(const trial_value *value, double *ret_number);
-
 /** A number; of a row with labels the sum of all. */
 double measures_sum(const trial_value *answer, trial_metric metric);
 

@@ -5,7 +5,7 @@
 
 static bool number_of(const trial_value *value, double *ret_number)
 {
-    return value != NULL && measures_number(value, ret_number);
+    return value != NULL && trial_value_as_number(value, ret_number);
 }
 
 static trial_value *

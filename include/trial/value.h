@@ -85,6 +85,9 @@ trial_value *trial_value_find(const trial_value *map, trial_text name);
 trial_text trial_value_get_text(const trial_value *map, const char *name);
 int64_t trial_value_get_integer(const trial_value *map, const char *name);
 
+/** Is it a number, and which? Beyond 2^53 the nearest one that a double can be. */
+bool trial_value_as_number(const trial_value *value, double *ret_number);
+
 /** Are two values the same? Numbers compare as numbers, maps whatever their order. */
 bool trial_value_equal(const trial_value *a, const trial_value *b);
 
