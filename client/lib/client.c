@@ -54,12 +54,7 @@ trial_code trial_client_open(const trial_client_settings *settings,
     client->beside = from->beside;
     client->endpoint = lib_setting(from->endpoint, "TRIALD_ENDPOINT", LIB_ENDPOINT_DEFAULT);
     client->timeout_ms = from->timeout_ms == 0 ? LIB_TIMEOUT_MS_DEFAULT : from->timeout_ms;
-    client->limits = (proto_frame_limits){
-        .request_bytes =
-            from->request_bytes == 0 ? TRIAL_REQUEST_BYTES_DEFAULT : from->request_bytes,
-        .request_events = TRIAL_REQUEST_EVENTS_MAX,
-        .event_depth = TRIAL_EVENT_DEPTH_MAX,
-    };
+    client->limits = lib_limits(from);
     code = lib_keys_read(from, &client->keys, err);
     if (code == TRIAL_OK) {
         code = lib_socket_open(ZMQ_DEALER,
@@ -152,8 +147,7 @@ static bool connect_again(trial_client *client)
     if (!is_refused(client) && client->refusal.code == TRIAL_OK) {
         return false;
     }
-    (void)zmq_disconnect(client->socket, client->endpoint); /* fails where ZeroMQ has let go */
-    (void)zmq_connect(client->socket, client->endpoint);    /* it could before; else none comes */
+    lib_socket_again(client->socket, client->endpoint);
     return true;
 }
 

@@ -38,12 +38,7 @@ trial_code trial_feed_open(const trial_client_settings *settings,
     trial_code code = lib_keys_read(given, &feed->keys, err);
 
     feed->endpoint = lib_setting(given->feed, "TRIALD_FEED", LIB_FEED_DEFAULT);
-    feed->limits = (proto_frame_limits){
-        .request_bytes =
-            given->request_bytes == 0 ? TRIAL_REQUEST_BYTES_DEFAULT : given->request_bytes,
-        .request_events = TRIAL_REQUEST_EVENTS_MAX,
-        .event_depth = TRIAL_EVENT_DEPTH_MAX,
-    };
+    feed->limits = lib_limits(given);
     /* Listening begins before the head is asked for, so nothing falls between the two. */
     if (code == TRIAL_OK) {
         code = lib_socket_open(ZMQ_SUB,
@@ -136,8 +131,7 @@ static trial_code check_handshake(trial_feed *feed, trial_error *err)
     trial_code code = lib_watch_look(feed->watch, &feed->keys, feed->endpoint, err);
 
     if (code != TRIAL_OK) {
-        (void)zmq_disconnect(feed->socket, feed->endpoint); /* fails where ZeroMQ has let go */
-        (void)zmq_connect(feed->socket, feed->endpoint);    /* it could before; else none comes */
+        lib_socket_again(feed->socket, feed->endpoint);
     }
     return code;
 }

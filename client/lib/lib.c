@@ -49,6 +49,16 @@ char *lib_setting(const char *given, const char *variable, const char *otherwise
     return copy;
 }
 
+proto_frame_limits lib_limits(const trial_client_settings *settings)
+{
+    return (proto_frame_limits){
+        .request_bytes =
+            settings->request_bytes == 0 ? TRIAL_REQUEST_BYTES_DEFAULT : settings->request_bytes,
+        .request_events = TRIAL_REQUEST_EVENTS_MAX,
+        .event_depth = TRIAL_EVENT_DEPTH_MAX,
+    };
+}
+
 int64_t lib_now_ms(void)
 {
     struct timespec now;
@@ -137,6 +147,12 @@ trial_code lib_socket_open(int type,
     *ret_context = context;
     *ret_socket = socket;
     return TRIAL_OK;
+}
+
+void lib_socket_again(void *socket, const char *endpoint)
+{
+    (void)zmq_disconnect(socket, endpoint); /* fails where ZeroMQ has let go */
+    (void)zmq_connect(socket, endpoint);    /* it could before; else none comes */
 }
 
 void lib_socket_close(void *context, void *socket)

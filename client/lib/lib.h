@@ -3,6 +3,7 @@
 #ifndef CLIENT_LIB_LIB_H
 #define CLIENT_LIB_LIB_H
 
+#include "frame.h"
 #include "pack.h"
 #include "trial/client.h"
 #include "trial/key.h"
@@ -17,6 +18,9 @@
 
 /** What was given, else the environment variable, else the default; given with free(). */
 char *lib_setting(const char *given, const char *variable, const char *otherwise);
+
+/** What a client takes of a daemon, by its settings. */
+proto_frame_limits lib_limits(const trial_client_settings *settings);
 
 /** CLOCK_MONOTONIC in milliseconds: what deadlines are counted in. */
 int64_t lib_now_ms(void);
@@ -69,6 +73,9 @@ TRIAL_MUST_USE trial_code lib_socket_open(int type,
                                           void **ret_watch,
                                           trial_error *err);
 void lib_socket_close(void *context, void *socket); /* NULLs are fine */
+
+/** Begin a connection anew that ZeroMQ let go of because its handshake was refused. */
+void lib_socket_again(void *socket, const char *endpoint);
 
 /** The context that a client's socket lives in. */
 void *lib_context(const trial_client *client);
