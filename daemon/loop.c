@@ -143,7 +143,7 @@ static trial_code run_turn(loop *l)
     l->has_read = false;
     metrics_begin(&l->metrics);
     engine_turn_begin(l->engine, (int64_t)host_now_ns());
-    code = authority_log(l, host_monotonic_ms(), &is_added);
+    code = authority_log(l, &is_added);
     /* What changes rights is a turn of its own: whoever asks next is judged by what is on disk. */
     while (code == TRIAL_OK && !is_added && has_room(l, count, bytes) &&
            net_receive(l->net, &message)) {

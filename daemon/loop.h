@@ -160,7 +160,7 @@ void authority_read(loop *l);
 void authority_tick(loop *l, uint64_t now_ms);
 
 /** Add what changed to the turn that is open. Fails with STORAGE: the process must leave. */
-TRIAL_MUST_USE trial_code authority_log(loop *l, uint64_t now_ms, bool *ret_is_added);
+TRIAL_MUST_USE trial_code authority_log(loop *l, bool *ret_is_added);
 
 /** The turn is on disk: what it granted counts. */
 void authority_settle(loop *l);

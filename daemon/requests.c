@@ -106,8 +106,12 @@ static trial_code on_append(loop *l,
 {
     const engine_speaker speaker = { .may_name = authority_may_name, .context = l };
     reply *r = begin_reply(l, message->peer, message->is_delimited);
-    trial_code code = engine_append(
-        l->engine, request->msgid, &request->as.append, &speaker, &l->out, &l->failure);
+    trial_code code = engine_append(l->engine,
+                                    request->msgid,
+                                    &request->as.append,
+                                    rights_are_used(l->rights) ? &speaker : NULL,
+                                    &l->out,
+                                    &l->failure);
 
     (void)frame;
     end_reply(l, r);
