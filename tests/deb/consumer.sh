@@ -4,20 +4,11 @@
 set -eu
 root=$1
 build=$2
-failed=0
+# shellcheck source=expect.sh
+. "$root/tests/deb/expect.sh"
 daemon=
 scratch=$(mktemp -d)
 trap '[ -z "$daemon" ] || kill "$daemon"; rm -rf "$scratch"' EXIT
-
-# expect WHAT GOT WANTED
-expect() {
-    if [ "$2" = "$3" ]; then
-        echo "ok: $1"
-    else
-        echo "failed: $1: it is '$2', not '$3'"
-        failed=1
-    fi
-}
 
 DESTDIR=$scratch/installed cmake --install "$build" >"$scratch/said" || {
     cat "$scratch/said"

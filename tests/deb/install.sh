@@ -24,7 +24,8 @@ if [ "${3-}" != inside ]; then
 fi
 
 scratch=$4
-failed=0
+# shellcheck source=expect.sh
+. "$root/tests/deb/expect.sh"
 mount -t tmpfs tmpfs "$scratch"
 mkdir "$scratch/changed" "$scratch/work" "$scratch/root" "$scratch/first" "$scratch/second"
 mount -t overlay overlay -o "lowerdir=/,upperdir=$scratch/changed,workdir=$scratch/work" "$scratch/root" 2>/dev/null ||
@@ -39,16 +40,6 @@ mknod -m 666 "$scratch/root/dev/urandom" c 1 9
 
 inside() {
     DEBIAN_FRONTEND=noninteractive chroot "$scratch/root" "$@" </dev/null
-}
-
-# expect WHAT GOT WANTED
-expect() {
-    if [ "$2" = "$3" ]; then
-        echo "ok: $1"
-    else
-        echo "failed: $1: it is '$2', not '$3'"
-        failed=1
-    fi
 }
 
 # package WORD... - dpkg says nothing where it succeeds, and all where it fails.

@@ -129,4 +129,27 @@ static inline void crash(fixture *f)
 
 #define STORE_TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
+/* A walk over the log: what is to come, which way, and how many before it is ended. */
+typedef struct log_walk {
+    uint64_t expected;
+    int step;
+    int left;
+} log_walk;
+
+/* Each record is the next one, as record_of() makes those of 16 bytes and its position. */
+static inline bool follow(void *context, trial_bytes key, trial_bytes value)
+{
+    log_walk *walk = context;
+    uint64_t position = 0;
+
+    for (size_t i = 0; i < key.size; i++) {
+        position = position << 8 | key.data[i];
+    }
+    assert_int_equal(key.size, 8);
+    assert_int_equal(position, walk->expected);
+    assert_bytes(value, record_of(position, 16 + (size_t)position));
+    walk->expected = walk->step > 0 ? position + 1 : position - 1;
+    return --walk->left > 0;
+}
+
 #endif

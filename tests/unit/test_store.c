@@ -304,27 +304,6 @@ static void test_walks_go_in_key_order_within_their_prefix(void **state)
     assert_walk(f, "b", "", "b=y b/1=stop ");
 }
 
-typedef struct log_walk {
-    uint64_t expected;
-    int step;
-    int left;
-} log_walk;
-
-static bool follow(void *context, trial_bytes key, trial_bytes value)
-{
-    log_walk *walk = context;
-    uint64_t position = 0;
-
-    for (size_t i = 0; i < key.size; i++) {
-        position = position << 8 | key.data[i];
-    }
-    assert_int_equal(key.size, 8);
-    assert_int_equal(position, walk->expected);
-    assert_bytes(value, record_of(position, 16 + (size_t)position));
-    walk->expected = walk->step > 0 ? position + 1 : position - 1;
-    return --walk->left > 0;
-}
-
 static void test_the_log_is_walked_in_both_directions(void **state)
 {
     fixture *f = *state;

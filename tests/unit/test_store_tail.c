@@ -141,26 +141,6 @@ static void test_a_walk_takes_each_row_once_and_in_order(void **state)
     store_tail_give(tail);
 }
 
-struct follower {
-    uint64_t expected;
-    int step;
-    int left;
-};
-
-static bool follow(void *context, trial_bytes key, trial_bytes value)
-{
-    struct follower *walk = context;
-    uint64_t position = 0;
-
-    for (size_t i = 0; i < key.size; i++) {
-        position = position << 8 | key.data[i];
-    }
-    assert_int_equal(position, walk->expected);
-    assert_bytes(value, record_of(position, 16 + (size_t)position));
-    walk->expected = walk->step > 0 ? position + 1 : position - 1;
-    return --walk->left > 0;
-}
-
 static void test_the_log_is_walked_through_all_layers(void **state)
 {
     fixture *f = *state;
@@ -182,7 +162,7 @@ static void test_the_log_is_walked_through_all_layers(void **state)
 
     assert_int_equal(store_read_begin_with(f->s, tail, &r, &head, &f->err), TRIAL_OK);
     for (size_t i = 0; i < sizeof walks / sizeof walks[0]; i++) {
-        struct follower walk = { walks[i].first, walks[i].is_backwards ? -1 : 1, walks[i].left };
+        log_walk walk = { walks[i].first, walks[i].is_backwards ? -1 : 1, walks[i].left };
 
         assert_int_equal(
             store_read_log(r, walks[i].from, walks[i].is_backwards, follow, &walk, &f->err),
