@@ -111,6 +111,8 @@ class Screen(harness.DaemonCase):
         self.peer.append(World().activities(6))
         top.shows("position 6", "views 6, subscriptions 0 (0 open)")
         self.peer.call("subscribe", **{"from": 1, "credit": 2})
+        top.shows("views 6, subscriptions 4 (1 open)")
+        self.peer.call("verify")  # of what LMDB holds: the tables are brought level for it
         top.shows("views 0, subscriptions 4 (1 open)")
         self.assertNotIn("times since", top.text())
         top.press(b"q")
