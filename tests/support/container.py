@@ -56,7 +56,12 @@ class Container:
         self.root = self.scratch / "root"
         self.root.mkdir()
         self.process, self.leader = None, 0
-        self.make_groups()
+        try:
+            self.make_groups()
+        except OSError as why:
+            self.drop_groups()
+            shutil.rmtree(self.scratch)
+            raise Refused(f"no control group can be made here: {why}") from why
         binds = [f"--bind-ro={outside}:{inside}" for outside, inside in mounts]
         with open(self.scratch / "said", "wb") as said:
             # The root of this machine is not taken as it is, but where it is mounted once more.
@@ -68,11 +73,26 @@ class Container:
                  "--", "--unit=basic.target"],
                 stdin=subprocess.DEVNULL, stdout=said, stderr=said)
         try:
-            self.leader = until("it boots", self.find_leader, BOOT_S)
-            self.run("systemctl", "is-system-running", "--wait", status=None)
+            self.boot()
         except BaseException:
             self.close()
             raise
+
+    def boot(self):
+        """Until its systemd has started what it starts. Nothing of ours is in it yet: where it does not
+        come up, or cannot be entered, it is this machine that has no room for it."""
+        try:
+            self.leader = until("it boots", self.find_leader, BOOT_S)
+            state = self.run("systemctl", "is-system-running", "--wait", status=None).strip()
+        except AssertionError as why:
+            raise Refused(f"a container does not boot here: {why}") from why
+        if state not in ("running", "degraded"):
+            raise Refused(f"systemd does not come up in a container here: {state or self.said()}")
+
+    def said(self):
+        """The last words of systemd-nspawn."""
+        text = (self.scratch / "said").read_text(encoding="utf-8", errors="replace")
+        return text.strip()[-300:]
 
     def make_groups(self):
         """Of its own, so that two containers can run side by side."""
@@ -101,8 +121,7 @@ class Container:
     def find_leader(self):
         """Its process 1, once that can be asked; never one of this machine's own."""
         if self.process.poll() is not None:
-            said = (self.scratch / "said").read_text(encoding="utf-8", errors="replace")
-            raise Refused(f"systemd-nspawn is refused here: {said.strip()[-300:]}")
+            raise Refused(f"systemd-nspawn is refused here: {self.said()}")
         for nspawn in children(self.process.pid):  # what `timeout` runs
             for leader in children(nspawn):
                 if os.path.exists(f"/proc/{leader}/root/run/systemd/private"):
@@ -143,7 +162,7 @@ class Container:
         return self.run("journalctl", "--no-pager", "-o", "cat", *words, status=None)
 
     def close(self):
-        if self.leader > 1:
+        if self.leader > 1 and os.path.exists(f"/proc/{self.leader}"):
             os.kill(self.leader, signal.SIGRTMIN + 4)  # power off
         elif self.process.poll() is None:
             self.process.terminate()
