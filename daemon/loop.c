@@ -310,8 +310,11 @@ static void take_signals(loop *l)
 /* How long the loop may sleep: till the next thing due by the clock. */
 static long sleep_ms(loop *l, uint64_t now_ms)
 {
-    uint64_t until = l->beat_ms;
+    uint64_t until = subscribers_due_ms(l->subscribers);
 
+    if (l->beat_ms < until) {
+        until = l->beat_ms;
+    }
     if (host_watchdog_us() != 0 && l->alive_ms < until) {
         until = l->alive_ms;
     }

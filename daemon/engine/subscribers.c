@@ -372,6 +372,23 @@ void subscribers_pump(subscribers *s, uint64_t head, uint64_t now_ms)
     sweep(s);
 }
 
+uint64_t subscribers_due_ms(const subscribers *s)
+{
+    uint64_t due_ms = UINT64_MAX;
+
+    for (const struct subscription *sub = s->first; sub != NULL; sub = sub->next) {
+        uint64_t beat_ms = sub->heard_ms + TRIAL_HEARTBEAT_MS;
+
+        if (beat_ms < sub->not_before_ms) {
+            beat_ms = sub->not_before_ms; /* its peer took nothing */
+        }
+        if (!sub->is_gone && !sub->is_held && beat_ms < due_ms) {
+            due_ms = beat_ms;
+        }
+    }
+    return due_ms;
+}
+
 readers_job *subscribers_next_page(subscribers *s, uint64_t head, uint64_t now_ms)
 {
     for (struct subscription *sub = s->first; sub != NULL; sub = sub->next) {

@@ -80,6 +80,9 @@ void subscribers_add(subscribers *s, const engine_added *added, uint32_t count);
 /** Send everybody what they may be sent, then heartbeats to who has heard nothing for a second. */
 void subscribers_pump(subscribers *s, uint64_t head, uint64_t now_ms);
 
+/** When the next heartbeat is due, UINT64_MAX where nobody is to have one. */
+uint64_t subscribers_due_ms(const subscribers *s);
+
 /** A page that somebody behind waits for, as a job; NULL where there is none. */
 readers_job *subscribers_next_page(subscribers *s, uint64_t head, uint64_t now_ms);
 

@@ -211,6 +211,8 @@ static void one_round(desk *d)
         quiet += head == EVENTS ? 1 : 0;
         give_credit(s, peer, pick(0, 9) == 0 ? EVENTS : pick(0, 40));
         subscribers_pump(s, head, now_ms);
+        assert_true(subscribers_due_ms(s) > now_ms);
+        assert_true(subscribers_due_ms(s) <= now_ms + TRIAL_HEARTBEAT_MS);
         serve_pages(d, s, head, now_ms);
     }
     assert_all_came(d, wish, peer, from);
