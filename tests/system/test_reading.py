@@ -143,6 +143,8 @@ class Read(harness.ImportedCase):
                          (1866, status["root"], 0))
         same = self.peer.call("verify", size=1866, root=status["root"])
         self.assertIs(same["same"], True)
+        self.assertIs(self.peer.call("verify", size=1866,
+                                     root=status["root"].upper())["same"], True)
         self.assertIs(self.peer.call("verify", size=1865, root=status["root"])["same"], False)
         self.assertIs(self.peer.call("verify", size=0,
                                      root=hashlib.sha256(b"").hexdigest())["same"], True)
