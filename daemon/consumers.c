@@ -117,9 +117,11 @@ static trial_code check_room(loop *l, trial_error *err)
                : trial_fail(err, TRIAL_BUSY, "too many requests wait for the disk; ask again");
 }
 
-/* May another take its place? Its holder is told, where there is one. */
-static trial_code make_way(loop *l, named *n, bool is_takeover, uint64_t now_ms, trial_error *err)
+/* May another take its place, or remove it? Its holder is told why, where there is one. */
+static trial_code
+make_way(loop *l, named *n, bool is_takeover, const char *reason, trial_error *err)
 {
+    uint64_t now_ms = host_monotonic_ms();
     char since[TRIAL_INSTANT_TEXT_BYTES];
 
     if (n->holder == 0) {
@@ -136,7 +138,7 @@ static trial_code make_way(loop *l, named *n, bool is_takeover, uint64_t now_ms,
                           n->client,
                           since);
     }
-    subscribers_end(l->subscribers, n->holder, "another consumer took over", now_ms);
+    subscribers_end(l->subscribers, n->holder, reason, now_ms);
     named_hold(&l->named, n, 0, (trial_text){ 0 }, TRIAL_INSTANT_NONE);
     return TRIAL_OK;
 }
@@ -178,7 +180,7 @@ static trial_code claim(loop *l,
                           err);
     }
     return code == TRIAL_OK
-               ? make_way(l, *ret_named, request->takeover.value, host_monotonic_ms(), err)
+               ? make_way(l, *ret_named, request->takeover.value, "another consumer took over", err)
                : code;
 }
 
@@ -257,9 +259,14 @@ static trial_code ack(loop *l,
     if (code != TRIAL_OK) {
         return code;
     }
+    if (position < 0) {
+        (void)trial_fail_rule_as(
+            err, TRIAL_RULE_BAD_RANGE, TRIAL_INVALID, "'position' is a number from 0");
+        return trial_fail_field(err, "position");
+    }
     return named_ack(&l->named,
                      *ret_named,
-                     position < 0 ? 0 : (uint64_t)position,
+                     (uint64_t)position,
                      subscribers_looked_at(l->subscribers, (*ret_named)->holder),
                      err);
 }
@@ -392,7 +399,7 @@ static trial_code answer_unsubscribe(loop *l,
     if (code == TRIAL_OK) {
         bool is_own = subscribers_is_of(l->subscribers, n->holder, message->peer);
 
-        code = make_way(l, n, is_own, host_monotonic_ms(), err);
+        code = make_way(l, n, is_own, "the subscription was removed", err);
     }
     if (code == TRIAL_OK) {
         pack_put_map(answer, 2);
