@@ -1,7 +1,11 @@
 /* socket.c - see net.h. Every option that guards against silent loss is stated here. */
 #include "net_internal.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #define LINGER_MS 500           /* answers on their way when the daemon leaves */
 #define BACKLOG 4096            /* connections not yet accepted */
@@ -47,6 +51,30 @@ static bool is_local(trial_text endpoint)
     return false;
 }
 
+/* Does somebody listen at this path? libzmq would take the name away from them without a word, and
+ * their clients with it. What a daemon that is gone left there answers nobody. */
+static bool is_taken(const char *endpoint)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    const char *path = endpoint + strlen("ipc://");
+    int fd;
+    bool is_heard;
+
+    if (!trial_text_starts(trial_text_of(endpoint), TRIAL_TEXT("ipc://")) ||
+        strlen(path) >= sizeof address.sun_path) {
+        return false;
+    }
+    (void)memcpy(address.sun_path, path, strlen(path) + 1);
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        return false;
+    }
+    is_heard = connect(fd, (const struct sockaddr *)&address, sizeof address) == 0 ||
+               errno == EAGAIN; /* so many wait for it */
+    (void)close(fd);
+    return is_heard;
+}
+
 /* `passed` is a listening socket that somebody else bound, -1: bind one. What libzmq did not bind
  * it closes at the end and leaves in its place, for its owner's next daemon. */
 static trial_code bind_to(
@@ -64,6 +92,10 @@ static trial_code bind_to(
     code = zap_guard(n, socket, door, is_tcp(endpoint), err);
     if (code == TRIAL_OK && zmq_setsockopt(socket, ZMQ_USE_FD, &passed, sizeof passed) != 0) {
         code = net_fail(err, "taking the socket that was passed in for '%s'", endpoint);
+    }
+    if (code == TRIAL_OK && passed < 0 && is_taken(endpoint)) {
+        errno = EADDRINUSE;
+        return net_fail(err, "binding '%s'", endpoint);
     }
     if (code == TRIAL_OK && zmq_bind(socket, endpoint) != 0) {
         code = net_fail(err, "binding '%s'", endpoint);

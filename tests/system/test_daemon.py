@@ -281,6 +281,29 @@ class Second(ScratchCase):
                 self.assertEqual(fresh.call("status")["head"], 10)
             self.assertEqual(first.ask("verify")["bad"], 0)
 
+    def test_another_store_does_not_take_the_endpoint_away(self):
+        first = self.daemon()
+        with first, first.peer() as peer:
+            for taken in ("endpoint", "feed"):
+                other = self.daemon(store=self.scratch / "other")
+                other.endpoint, other.feed = other.endpoint + "2", other.feed + "2"
+                setattr(other, taken, getattr(first, taken))
+                with self.assertRaises(harness.StartFailed) as failed:
+                    other.starts = 10
+                    other.start()
+                self.assertEqual(failed.exception.status, 1)
+                self.assertIn(getattr(first, taken), failed.exception.stderr)
+                with first.peer() as fresh:
+                    self.assertEqual(fresh.call("status")["log"], peer.call("status")["log"])
+
+    def test_requests_and_the_feed_are_two_endpoints(self):
+        daemon = self.daemon()
+        daemon.feed = daemon.endpoint
+        with self.assertRaises(harness.StartFailed) as failed:
+            daemon.start()
+        self.assertEqual(failed.exception.status, 1)
+        self.assertIn("in use", failed.exception.stderr)
+
     def test_the_lock_goes_with_the_process(self):
         first = self.daemon().start()
         first.kill()
