@@ -1,59 +1,60 @@
-/* follow.c - see follow.h. Each subscription has a connection of its own, so that whatever comes
- * over it belongs to that one, and a new one begins with nothing in flight. */
+/* follow.c - see follow.h. What a subscription is and how it mends itself is libtrial's; here its
+ * events go to a ring, and what it says of its log to the streams. */
 #include "follow.h"
 
 #include "host.h"
-#include "trial/limits.h"
+#include "trial/subscriber.h"
 
 #include <stdlib.h>
 
-/* Heartbeats come each second of silence; after two and a half the daemon is gone or stands still,
- * and asking again costs nothing. */
-#define SILENCE_MS (TRIAL_HEARTBEAT_MS * 5 / 2)
-#define RETRY_MS 200      /* between tries where there is no connection */
-#define SEND_WAIT_MS 1    /* how long a try may hold the loop */
-#define CREDIT 4096u      /* events on their way to us; half of them are given back at a time */
-#define MESSAGES_A_TURN 8 /* then the streams have their turn */
-
-typedef enum follow_state {
-    FOLLOW_AWAY,    /* nothing is asked yet */
-    FOLLOW_ASKING,  /* for the daemon's status */
-    FOLLOW_WAITING, /* for what the subscription sends */
-} follow_state;
+#define CREDIT 4096u       /* events on their way to us */
+#define EVENTS_A_TURN 1024 /* of one subscription; then the streams have their turn */
 
 struct board_follow {
     board_follows *all;
     trial_text programme; /* absent: the whole log */
     uint32_t holders;
-    trial_client *client;
-    follow_state state;
+    trial_subscriber *subscriber;
     bool is_placed;
     bool is_live;
-    uint64_t heard_ms;
-    uint64_t try_ms; /* not before */
-    int64_t subscription;
-    uint32_t used; /* credit not given back yet */
     uint64_t head;
     board_ring ring;
 };
 
 struct board_follows {
-    const trial_client_settings *daemon;
-    const trial_client *beside;
+    trial_client_settings daemon;
     uint32_t ring_events;
     size_t ring_bytes;
     char log[128]; /* a name has 36 */
     uint64_t generation;
     uint64_t mended;
-    trial_arena arena; /* of one message */
+    trial_arena arena; /* of one event */
     uint32_t room;
     uint32_t count;
     board_follow *items[]; /* the first is the whole log's */
 };
 
-static void set_number(trial_arena *arena, trial_value *map, const char *name, uint64_t number)
+/* Subscribe to what comes from now on; false: the programme is no text. */
+static bool subscribe(board_follow *follow)
 {
-    trial_value_set(arena, map, name, trial_value_unsigned(arena, number));
+    trial_arena arena = { 0 };
+    trial_value *filters = trial_value_map(&arena);
+    const trial_subscriber_settings wanted = { .filters = filters, .credit = CREDIT };
+    trial_code code;
+
+    if (trial_text_is_set(follow->programme)) {
+        trial_value_set(&arena, filters, "programme", trial_value_text(&arena, follow->programme));
+    }
+    code = trial_subscriber_open(&follow->all->daemon, &wanted, &follow->subscriber, NULL);
+    trial_arena_done(&arena);
+    return code == TRIAL_OK;
+}
+
+static void drop(board_follow *follow)
+{
+    trial_subscriber_close(follow->subscriber);
+    ring_done(&follow->ring);
+    free(follow);
 }
 
 static board_follow *add(board_follows *follows, trial_text programme)
@@ -67,44 +68,31 @@ static board_follow *add(board_follows *follows, trial_text programme)
         follow->programme = (trial_text){ name, programme.size };
     }
     ring_init(&follow->ring, follows->ring_events, follows->ring_bytes);
+    if (!subscribe(follow)) {
+        drop(follow);
+        return NULL;
+    }
     follows->items[follows->count++] = follow;
     return follow;
 }
 
-static void drop(board_follow *follow)
-{
-    trial_client_close(follow->client);
-    ring_done(&follow->ring);
-    free(follow);
-}
-
-trial_code follows_open(const trial_client_settings *daemon,
-                        const trial_client *beside,
-                        uint32_t room,
-                        uint32_t ring_events,
-                        size_t ring_bytes,
-                        board_follows **ret_follows,
-                        trial_error *err)
+board_follows *follows_open(const trial_client_settings *daemon,
+                            const trial_client *beside,
+                            uint32_t room,
+                            uint32_t ring_events,
+                            size_t ring_bytes)
 {
     board_follows *follows = trial_memory(sizeof *follows + (room + 1) * sizeof follows->items[0]);
-    trial_client_settings settings = *daemon;
-    trial_code code;
+    const board_follow *whole;
 
-    settings.timeout_ms = SEND_WAIT_MS;
-    settings.beside = beside;
-    follows->daemon = daemon;
-    follows->beside = beside;
+    follows->daemon = *daemon;
+    follows->daemon.beside = beside;
     follows->ring_events = ring_events;
     follows->ring_bytes = ring_bytes;
     follows->room = room + 1;
-    follow_hold(follows, (trial_text){ NULL, 0 }); /* for good: it is what /readyz rests on */
-    code = trial_client_open(&settings, &follows->items[0]->client, err);
-    if (code != TRIAL_OK) {
-        follows_close(follows);
-        return code;
-    }
-    *ret_follows = follows;
-    return TRIAL_OK;
+    whole = follow_hold(follows, (trial_text){ NULL, 0 }); /* for good: it tells the log's name */
+    TRIAL_ASSERT(whole != NULL);
+    return follows;
 }
 
 void follows_close(board_follows *follows)
@@ -123,10 +111,9 @@ uint32_t follows_fds(const board_follows *follows, int *ret_fds, uint32_t room)
 {
     uint32_t count = 0;
 
-    for (uint32_t i = 0; i < follows->count && count < room; i++) {
-        if (follows->items[i]->client != NULL) {
-            ret_fds[count++] = trial_client_fd(follows->items[i]->client);
-        }
+    while (count < follows->count && count < room) {
+        ret_fds[count] = trial_subscriber_fd(follows->items[count]->subscriber);
+        count++; /* -1, where there is no descriptor left, is passed over by poll() */
     }
     return count;
 }
@@ -203,185 +190,90 @@ uint64_t follow_head(const board_follow *follow)
     return follow->head;
 }
 
-/* Begin again in a moment, over a new connection. Said once, until it is mended. */
-static void lose(board_follow *follow, const char *why, uint64_t now_ms)
-{
-    if (follow->is_live) {
-        follow->all->mended++;
-        host_log(HOST_NOTICE,
-                 "the daemon %s; asking again for what comes behind position %llu",
-                 why,
-                 (unsigned long long)follow->ring.last);
-    }
-    trial_client_close(follow->client);
-    follow->client = NULL;
-    follow->state = FOLLOW_AWAY;
-    follow->is_live = false;
-    follow->try_ms = now_ms + RETRY_MS;
-}
-
-static trial_code send_subscribe(board_follow *follow, uint32_t *ret_msgid)
-{
-    trial_arena *arena = &follow->all->arena;
-    trial_value *params = trial_value_map(arena);
-
-    set_number(arena, params, "from", follow->ring.last + 1);
-    set_number(arena, params, "credit", CREDIT);
-    if (trial_text_is_set(follow->programme)) {
-        trial_value_set(arena, params, "programme", trial_value_text(arena, follow->programme));
-    }
-    return trial_client_send(follow->client, "subscribe", params, ret_msgid, NULL);
-}
-
-/* Ask the daemon who it is. */
-static void try_again(board_follow *follow, uint64_t now_ms)
-{
-    trial_client_settings settings = *follow->all->daemon;
-    uint32_t msgid = 0;
-
-    settings.timeout_ms = SEND_WAIT_MS;
-    settings.beside = follow->all->beside;
-    follow->try_ms = now_ms + RETRY_MS;
-    if (follow->client == NULL && trial_client_open(&settings, &follow->client, NULL) != TRIAL_OK) {
-        return; /* out of sockets for now */
-    }
-    if (trial_client_send(follow->client, "status", NULL, &msgid, NULL) == TRIAL_OK) {
-        follow->state = FOLLOW_ASKING;
-        follow->heard_ms = now_ms;
-    }
-}
-
 /* The daemon has another log than the one we knew: no position means what it meant. */
-static void forget_log(board_follows *follows, trial_text log)
+static void forget_log(board_follows *follows)
 {
-    (void)snprintf(follows->log, sizeof follows->log, "%.*s", TRIAL_TEXT_ARGS(log));
+    host_log(HOST_WARNING, "the daemon has another log now; every stream begins anew");
+    follows->log[0] = '\0';
     follows->generation++;
-    host_log(HOST_WARNING,
-             "the daemon has another log now, '%s'; every stream begins anew",
-             follows->log);
     for (uint32_t i = 0; i < follows->count; i++) {
-        follows->items[i]->is_placed = false;
-        follows->items[i]->is_live = false;
-        follows->items[i]->head = 0;
-        ring_place(&follows->items[i]->ring, 0);
+        board_follow *follow = follows->items[i];
+        bool is_subscribed;
+
+        follow->is_placed = false;
+        follow->is_live = false;
+        follow->head = 0;
+        ring_place(&follow->ring, 0);
+        trial_subscriber_close(follow->subscriber);
+        is_subscribed = subscribe(follow);
+        TRIAL_ASSERT(is_subscribed); /* it was before */
     }
 }
 
-static void take_status(board_follow *follow, const trial_value *status, uint64_t now_ms)
+/* How the subscription is after a call of it that gave this event, or none. False: it is of another
+ * log than the others. */
+static bool look(board_follow *follow, const trial_replayed *event)
 {
     board_follows *follows = follow->all;
-    uint64_t head = (uint64_t)trial_value_get_integer(status, "head");
-    trial_text log = trial_value_get_text(status, "log");
-    uint32_t msgid = 0;
+    trial_subscriber_state is = trial_subscriber_look(follow->subscriber);
 
-    if (follows->log[0] == '\0') {
-        (void)snprintf(follows->log, sizeof follows->log, "%.*s", TRIAL_TEXT_ARGS(log));
+    if (is.connections == 0) {
+        return true;
     }
-    if (!trial_text_is(log, follows->log) || (follow->is_placed && head < follow->ring.last)) {
-        forget_log(follows, log);
+    if (follows->log[0] == '\0') {
+        (void)snprintf(follows->log, sizeof follows->log, "%s", is.log);
+    }
+    if (strcmp(follows->log, is.log) != 0) {
+        return false;
     }
     if (!follow->is_placed) {
-        ring_place(&follow->ring, head);
+        ring_place(&follow->ring, event == NULL ? is.position : event->position - 1);
         follow->is_placed = true;
     }
-    follow->head = head > follow->head ? head : follow->head;
-    follow->used = 0;
-    if (send_subscribe(follow, &msgid) != TRIAL_OK) {
-        lose(follow, "takes nothing", now_ms);
-        return;
+    if (follow->is_live && !is.is_connected) {
+        follows->mended++;
+        host_log(HOST_NOTICE,
+                 "the daemon is gone; asking again for what comes behind position %llu",
+                 (unsigned long long)follow->ring.last);
     }
-    follow->state = FOLLOW_WAITING;
-    follow->heard_ms = now_ms;
+    follow->is_live = is.is_connected && (follow->is_live || is.is_live);
+    follow->head = is.head;
+    return true;
 }
 
-static void give_credit(board_follow *follow)
+/* True: an event came. */
+static bool take_one(board_follow *follow)
 {
-    trial_arena *arena = &follow->all->arena;
-    trial_value *params = trial_value_map(arena);
+    const trial_replayed *event = NULL;
+    trial_value *value = NULL;
+    /* A refusal mends itself or does not: it is asked again in either case. */
+    trial_code code = trial_subscriber_next(follow->subscriber, 0, &event, NULL);
 
-    set_number(arena, params, "subscription", (uint64_t)follow->subscription);
-    set_number(arena, params, "add", follow->used);
-    if (trial_client_notify(follow->client, "credit", params, NULL) == TRIAL_OK) {
-        follow->used = 0; /* else it is given with the next event; the other half is still there */
+    if (code == TRIAL_CONFLICT || !look(follow, event)) {
+        forget_log(follow->all);
+        return false;
     }
-}
-
-static void take_events(board_follow *follow, const trial_value *events)
-{
-    for (uint32_t i = 0; i < events->as.list.count; i++) {
-        const trial_value *event = events->as.list.items[i];
-        uint64_t position = (uint64_t)trial_value_get_integer(event, "position");
-
-        follow->used++;
-        if (position > follow->ring.last) {
-            ring_add(&follow->ring, frame_of_event(event));
-        }
-    }
-    if (follow->used >= CREDIT / 2) {
-        give_credit(follow);
-    }
-}
-
-static void take_notification(board_follow *follow, const trial_message *message)
-{
-    const trial_value *events = trial_value_get(message->value, "events");
-    uint64_t head = (uint64_t)trial_value_get_integer(message->value, "head");
-
-    follow->subscription = trial_value_get_integer(message->value, "subscription");
-    follow->head = head > follow->head ? head : follow->head;
-    if (events != NULL && events->kind == TRIAL_VALUE_LIST) {
-        take_events(follow, events);
-    }
-    if (trial_text_is(message->method, "live")) {
-        follow->is_live = true;
-    }
-}
-
-/* One message at most. True: one came. */
-static bool take_one(board_follow *follow, uint64_t now_ms)
-{
-    trial_message message;
-    trial_code code;
-
-    if (follow->client == NULL) {
+    if (code != TRIAL_OK) {
         return false;
     }
     trial_arena_reset(&follow->all->arena);
-    code = trial_client_receive(follow->client, 0, true, &follow->all->arena, &message, NULL);
-    if (code != TRIAL_OK) {
-        return code != TRIAL_BUSY;
-    }
-    follow->heard_ms = now_ms;
-    if (message.is_notification) {
-        take_notification(follow, &message);
-    } else if (message.error.code != TRIAL_OK) {
-        lose(follow, message.error.text, now_ms); /* busy: asked again in a moment */
-    } else if (follow->state == FOLLOW_ASKING) {
-        take_status(follow, message.value, now_ms);
+    if (trial_replayed_value(event, &follow->all->arena, &value, NULL) == TRIAL_OK) {
+        ring_add(&follow->ring, frame_of_event(value));
     }
     return true;
 }
 
 bool follows_turn(board_follows *follows)
 {
-    uint64_t now_ms = host_monotonic_ms();
     bool is_done = false;
 
     for (uint32_t i = 0; i < follows->count; i++) {
-        board_follow *follow = follows->items[i];
         uint32_t taken = 0;
 
-        while (taken < MESSAGES_A_TURN && take_one(follow, now_ms)) {
+        while (taken < EVENTS_A_TURN && take_one(follows->items[i])) {
             taken++;
         }
         is_done = is_done || taken > 0;
-        if (follow->state != FOLLOW_AWAY && now_ms - follow->heard_ms > SILENCE_MS) {
-            lose(follow, "is silent", now_ms);
-        }
-        if (follow->state == FOLLOW_AWAY && now_ms >= follow->try_ms) {
-            try_again(follow, now_ms);
-            is_done = is_done || follow->state == FOLLOW_ASKING;
-        }
     }
     return is_done;
 }

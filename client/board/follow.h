@@ -1,6 +1,5 @@
 /* follow.h - the subscriptions to the daemon, one for the whole log and one for each programme that
- * somebody looks at, each with its ring. They mend themselves: where the daemon is silent they ask
- * again for what comes behind the last event they have. */
+ * somebody looks at, each with its ring. */
 #ifndef BOARD_FOLLOW_H
 #define BOARD_FOLLOW_H
 
@@ -13,26 +12,24 @@ typedef struct board_follows board_follows;
 /**
  * Begin to follow the log.
  *
- * daemon  how it is reached; borrowed for good.
+ * daemon  how it is reached; its text is borrowed for good.
  * beside  the client whose ZeroMQ context is shared; it is closed last.
  * room    most programmes at once.
  */
-TRIAL_MUST_USE trial_code follows_open(const trial_client_settings *daemon,
-                                       const trial_client *beside,
-                                       uint32_t room,
-                                       uint32_t ring_events,
-                                       size_t ring_bytes,
-                                       board_follows **ret_follows,
-                                       trial_error *err);
+board_follows *follows_open(const trial_client_settings *daemon,
+                            const trial_client *beside,
+                            uint32_t room,
+                            uint32_t ring_events,
+                            size_t ring_bytes);
 void follows_close(board_follows *follows); /* NULL is fine */
 
-/** Take what came, and mend what is silent. True: something was done. */
+/** Take what came. True: an event did. */
 bool follows_turn(board_follows *follows);
 
 /** Fill with descriptors that poll readable; returns how many, at most `room`. */
 uint32_t follows_fds(const board_follows *follows, int *ret_fds, uint32_t room);
 
-/** How often a subscription was made anew since the start. */
+/** How often a subscription was lost and made anew since the start. */
 uint64_t follows_mended(const board_follows *follows);
 
 /** The log's name; "" where the daemon was never heard. */

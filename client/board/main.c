@@ -158,13 +158,11 @@ static trial_code open_board(board_state *board, trial_error *err)
         code = asker_open(&board->daemon, settings->connections, &board->asker, err);
     }
     if (code == TRIAL_OK) {
-        code = follows_open(&board->daemon,
-                            asker_client(board->asker),
-                            settings->programmes,
-                            settings->ring_events,
-                            settings->ring_bytes,
-                            &board->follows,
-                            err);
+        board->follows = follows_open(&board->daemon,
+                                      asker_client(board->asker),
+                                      settings->programmes,
+                                      settings->ring_events,
+                                      settings->ring_bytes);
     }
     return code;
 }

@@ -1,4 +1,5 @@
-/* event.c - an event where it lies in the bytes that brought it, for replay and subscriber. */
+/* event.c - an event, and the notification it came in, where they lie in the bytes that brought
+ * them, for replay and subscriber. */
 #include "lib.h"
 #include "pack.h"
 
@@ -45,6 +46,30 @@ void lib_take_event(pack_reader *reader, trial_replayed *ret_event)
         }
     }
     ret_event->event = (trial_bytes){ begin, (size_t)(reader->at - begin) };
+}
+
+trial_code lib_take_notice(trial_bytes raw, lib_notice *ret_notice)
+{
+    pack_reader reader = pack_reader_of(raw);
+    uint32_t count = pack_map(&reader);
+
+    *ret_notice = (lib_notice){ 0 };
+    for (uint32_t i = 0; i < count && !reader.has_failed; i++) {
+        trial_text name = pack_text(&reader);
+
+        if (trial_text_is(name, "events")) {
+            ret_notice->events = pack_reader_of(pack_skip(&reader));
+        } else if (trial_text_is(name, "head")) {
+            ret_notice->head = pack_unsigned(&reader);
+        } else if (trial_text_is(name, "subscription")) {
+            ret_notice->subscription = pack_unsigned(&reader);
+        } else if (trial_text_is(name, "replayed")) {
+            ret_notice->is_replayed = pack_truth(&reader);
+        } else {
+            (void)pack_skip(&reader);
+        }
+    }
+    return reader.has_failed ? TRIAL_MALFORMED : TRIAL_OK;
 }
 
 trial_code trial_replayed_value(const trial_replayed *event,

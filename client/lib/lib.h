@@ -100,6 +100,17 @@ TRIAL_MUST_USE trial_code lib_await(trial_client *client,
 /** Take one event where it lies; the reader fails where it is none. */
 void lib_take_event(pack_reader *reader, trial_replayed *ret_event);
 
+/** Of a notification about a subscription. */
+typedef struct lib_notice {
+    uint64_t subscription;
+    uint64_t head;
+    pack_reader events; /* a list, where there are any */
+    bool is_replayed;
+} lib_notice;
+
+/** Take one apart where it lies. Fails with MALFORMED. */
+TRIAL_MUST_USE trial_code lib_take_notice(trial_bytes raw, lib_notice *ret_notice);
+
 /** A value whose text lives in the arena too. */
 TRIAL_MUST_USE trial_code lib_read_value(trial_bytes bytes,
                                          trial_arena *arena,
@@ -113,6 +124,19 @@ typedef enum lib_ready { LIB_READY, LIB_TOO_LATE, LIB_STOPPED } lib_ready;
  * readable (0: there is none), or until the deadline. */
 lib_ready
 lib_client_wait(const trial_client *client, short events, int stop_fd, int64_t deadline_ms);
+
+/** A descriptor for a caller's loop (wake.c); all zero: there is none, and nothing is done. */
+typedef struct lib_wake {
+    bool is_open;
+    int fd;
+    int timer;
+    int watched; /* descriptor of a connection; -1: none */
+} lib_wake;
+
+bool lib_wake_open(lib_wake *wake); /* false: the process has no descriptor left */
+void lib_wake_close(lib_wake *wake);
+void lib_wake_watch(lib_wake *wake, int fd);         /* and no other one; -1: none */
+void lib_wake_at(lib_wake *wake, int64_t moment_ms); /* of lib_now_ms() */
 
 /** Nobody waits for that answer any more. What was received last stays as it is. */
 void lib_forget(trial_client *client, uint32_t msgid);

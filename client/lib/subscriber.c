@@ -14,7 +14,7 @@
 #define LOG_NAME_BYTES 64u   /* a UUID in text, with room */
 #define SIGN_OF_LIFE_MS 5000 /* the daemon keeps a named one for who says something so often */
 #define PARK_MS 5000u        /* to wait for the answer: the daemon waits for its disk */
-#define SEND_MS 100u         /* a connection that takes nothing for so long is given up */
+#define SEND_MS 1u           /* the least: a connection that takes nothing at once is given up */
 
 typedef enum step {
     STEP_AWAY,       /* nothing stands; at `until_ms` it is tried again */
@@ -54,6 +54,7 @@ struct trial_subscriber {
     uint32_t credit;
     uint32_t used; /* events handed out, their credit not given back */
     int stop_fd;
+    lib_wake wake;
     char log[LOG_NAME_BYTES];
     trial_value *params; /* of subscribe, in `arena` */
     trial_value *from;
@@ -138,23 +139,28 @@ static int64_t next_wait(trial_subscriber *s)
 /* What stood is no more. What was received and not handed out comes again. */
 static void lose(trial_subscriber *s)
 {
+    lib_wake_watch(&s->wake, -1);
     trial_client_close(s->client);
     s->client = NULL;
     s->left = 0;
     s->is_live = false;
     s->step = STEP_AWAY;
     s->until_ms = lib_now_ms() + next_wait(s);
+    lib_wake_at(&s->wake, s->until_ms);
 }
 
 static trial_code connect_again(trial_subscriber *s, trial_error *err)
 {
     trial_code code = trial_client_open(&s->settings, &s->client, err);
 
-    if (code == TRIAL_OK) {
-        s->step = STEP_CONNECTING;
-        s->until_ms = lib_now_ms() + SILENCE_MS;
+    if (code != TRIAL_OK) {
+        lose(s); /* out of sockets, it may be: later */
+        return code;
     }
-    return code;
+    lib_wake_watch(&s->wake, trial_client_fd(s->client));
+    s->step = STEP_CONNECTING;
+    s->until_ms = lib_now_ms() + SILENCE_MS;
+    return TRIAL_OK;
 }
 
 static void ask(trial_subscriber *s, const char *method, const trial_value *params, step then)
@@ -270,44 +276,26 @@ static trial_code take_answer(trial_subscriber *s, const trial_message *answer, 
 
 static trial_code take_notification(trial_subscriber *s, const trial_message *message)
 {
-    pack_reader reader = pack_reader_of(message->raw);
-    pack_reader events = { 0 };
-    uint32_t count = pack_map(&reader);
-    bool is_replaying = false;
-    uint64_t subscription = 0;
-    uint64_t head = 0;
+    lib_notice notice;
+    trial_code code = lib_take_notice(message->raw, &notice);
 
-    for (uint32_t i = 0; i < count && !reader.has_failed; i++) {
-        trial_text name = pack_text(&reader);
-
-        if (trial_text_is(name, "events")) {
-            events = pack_reader_of(pack_skip(&reader));
-        } else if (trial_text_is(name, "head")) {
-            head = pack_unsigned(&reader);
-        } else if (trial_text_is(name, "subscription")) {
-            subscription = pack_unsigned(&reader);
-        } else if (trial_text_is(name, "replayed")) {
-            is_replaying = pack_truth(&reader);
-        } else {
-            (void)pack_skip(&reader);
-        }
+    if (code != TRIAL_OK || s->step != STEP_SUBSCRIBED || notice.subscription != s->subscription) {
+        return code;
     }
-    if (reader.has_failed) {
-        return TRIAL_MALFORMED;
-    }
-    if (s->step != STEP_SUBSCRIBED || subscription != s->subscription) {
+    s->head = notice.head > s->head ? notice.head : s->head;
+    if (trial_text_is(message->method, "ended") && !s->is_named) {
+        lose(s); /* the right to read is gone: the next try is refused, until it is back */
         return TRIAL_OK;
     }
-    s->head = head > s->head ? head : s->head;
     s->has_ended = s->has_ended || trial_text_is(message->method, "ended");
     if (trial_text_is(message->method, "live")) { /* what is wanted up to there was sent */
         s->is_live = true;
-        s->next = head >= s->next ? head + 1 : s->next;
+        s->next = notice.head >= s->next ? notice.head + 1 : s->next;
     }
     if (trial_text_is(message->method, "events")) {
         s->is_kept = false;
-        s->is_replaying = is_replaying;
-        s->events = events;
+        s->is_replaying = notice.is_replayed;
+        s->events = notice.events;
         s->left = pack_list(&s->events);
     }
     return s->events.has_failed ? TRIAL_MALFORMED : TRIAL_OK;
@@ -442,8 +430,9 @@ static short awaited(const trial_subscriber *s)
     return s->step == STEP_CONNECTING ? ZMQ_POLLOUT : ZMQ_POLLIN;
 }
 
-static trial_code say_none_came(const trial_subscriber *s, trial_error *err)
+static trial_code say_none_came(trial_subscriber *s, trial_error *err)
 {
+    lib_wake_at(&s->wake, s->until_ms);
     if (s->step == STEP_SUBSCRIBED) {
         return trial_fail(err, TRIAL_BUSY, "no event from %s in time", s->endpoint);
     }
@@ -566,6 +555,7 @@ void trial_subscriber_close(trial_subscriber *s)
         if (s->client != NULL) {
             say_done(s);
         }
+        lib_wake_close(&s->wake);
         trial_client_close(s->client);
         trial_arena_done(&s->rest);
         trial_arena_done(&s->arena);
@@ -576,6 +566,15 @@ void trial_subscriber_close(trial_subscriber *s)
         free(s->name);
         free(s);
     }
+}
+
+int trial_subscriber_fd(trial_subscriber *s)
+{
+    if (!s->wake.is_open && lib_wake_open(&s->wake)) {
+        lib_wake_watch(&s->wake, s->client == NULL ? -1 : trial_client_fd(s->client));
+        lib_wake_at(&s->wake, 0); /* the first call may do more than wait */
+    }
+    return s->wake.is_open ? s->wake.fd : -1;
 }
 
 trial_subscriber_state trial_subscriber_look(const trial_subscriber *s)
@@ -591,6 +590,7 @@ trial_subscriber_state trial_subscriber_look(const trial_subscriber *s)
         .lag = s->head > position ? s->head - position : 0,
         .connections = s->connections,
         .endpoint = s->endpoint,
+        .log = s->log,
         .heard_ms_ago = s->was_heard ? lib_now_ms() - s->heard_ms : -1,
     };
 }

@@ -34,7 +34,8 @@ void trial_subscriber_close(trial_subscriber *subscriber); /* NULL is fine */
  *            CONFLICT  the daemon has another log than before, or one that ends before what was
  *                      handed out: positions mean something else. Of a named one: another consumes
  *                      it or took over, or it has another filter. Only a new subscriber helps.
- *            others    as the daemon refused the subscription: a filter is wrong.
+ *            others    as the daemon refused the subscription: a filter is wrong, or the right to
+ *                      read is gone. The next call asks again.
  */
 TRIAL_MUST_USE trial_code trial_subscriber_next(trial_subscriber *subscriber,
                                                 uint32_t timeout_ms,
@@ -56,6 +57,14 @@ TRIAL_MUST_USE trial_code trial_subscriber_park(trial_subscriber *subscriber,
                                                 const char *reason,
                                                 trial_error *err);
 
+/**
+ * For a loop that waits for more than this: a descriptor, the same for the subscriber's life, that
+ * polls readable when there is something to do. Then, and after any other call, call
+ * trial_subscriber_next() with 0 ms until it fails; that never waits. -1: the process has no
+ * descriptor left.
+ */
+int trial_subscriber_fd(trial_subscriber *subscriber);
+
 typedef struct trial_subscriber_state {
     bool is_connected;    /* the daemon answered, and spoke within the last seconds */
     bool is_live;         /* what there was when it connected has been handed out */
@@ -65,6 +74,7 @@ typedef struct trial_subscriber_state {
     bool is_replayed;     /* the event handed out last had been parked */
     uint32_t connections; /* how often a connection came to stand */
     const char *endpoint; /* where the daemon is looked for; borrowed */
+    const char *log;      /* the name of the log it follows; "" before the first connection */
     int64_t heard_ms_ago; /* since the daemon last spoke; -1: never */
 } trial_subscriber_state;
 

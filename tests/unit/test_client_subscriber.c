@@ -6,7 +6,11 @@
 #include "trial/limits.h"
 #include "trial/subscriber.h"
 
+#include <poll.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
 #include <zmq.h>
 
 #define SAID_MAX 64
@@ -52,6 +56,7 @@ static struct {
     const char *refused_method;
     bool has_heartbeats;
     bool is_stopped;
+    int fd; /* of the connection */
     struct trial_client client;
 } d;
 
@@ -96,6 +101,12 @@ trial_code trial_client_open(const trial_client_settings *settings,
 void trial_client_close(trial_client *client)
 {
     d.is_open = d.is_open && client == NULL;
+}
+
+int trial_client_fd(trial_client *client)
+{
+    assert_ptr_equal(client, &d.client);
+    return d.fd;
 }
 
 static struct coming *bring(const char *method)
@@ -308,7 +319,7 @@ static void connect_it(trial_subscriber *s)
     assert_true(trial_subscriber_look(s).is_connected);
 }
 
-/* The last thing it said of that kind; NULL: it said none. */
+/* What it said last of that kind; NULL: nothing. */
 static const struct said *last(const char *method)
 {
     for (size_t i = d.said_count; i > 0; i--) {
@@ -382,6 +393,9 @@ static void test_it_goes_on_behind_what_was_handed_out(void **state)
     assert_next(s, 8);
     assert_fails(s, 100, TRIAL_MALFORMED, "is no notification");
     connect_it(s);
+    bring_word("ended"); /* its right was taken away, and came back */
+    connect_it(s);
+    assert_int_equal(d.opened, 4);
     assert_int_equal(last("subscribe")->number, 9);
     end(s);
 }
@@ -524,6 +538,49 @@ static void test_a_wait_is_stopped(void **state)
     end(s);
 }
 
+static void assert_readable(int fd, bool is_wanted)
+{
+    struct pollfd one = { .fd = fd, .events = POLLIN };
+
+    assert_int_equal(poll(&one, 1, is_wanted ? (int)LONG_MS : 0), is_wanted ? 1 : 0);
+}
+
+static void test_a_loop_is_told_when_to_call(void **state)
+{
+    trial_subscriber *s = subscribe(&(trial_subscriber_settings){ .from = 1 });
+    struct timespec now;
+    eventfd_t one;
+    int fd;
+
+    (void)state;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    d.now_ms = 0; /* what it waits for is past */
+    d.fd = eventfd(0, EFD_CLOEXEC);
+    fd = trial_subscriber_fd(s);
+    assert_readable(fd, true); /* to begin */
+    assert_fails(s, 0, TRIAL_BUSY, "no connection");
+    assert_fails(s, 0, TRIAL_BUSY, "no event");
+    assert_string_equal(trial_subscriber_look(s).log, "the log");
+    assert_readable(fd, true);                      /* it was silent for too long */
+    d.now_ms = ((int64_t)now.tv_sec + 3600) * 1000; /* what it waits for is ahead */
+    bring_word("heartbeat");
+    assert_fails(s, 0, TRIAL_BUSY, "no event");
+    assert_readable(fd, false);
+    assert_int_equal(eventfd_write(d.fd, 1), 0); /* something came */
+    assert_readable(fd, true);
+    assert_int_equal(eventfd_read(d.fd, &one), 0);
+    bring("events");
+    assert_fails(s, 0, TRIAL_MALFORMED, "is no notification");
+    assert_int_equal(eventfd_write(d.fd, 1), 0); /* of a connection that is gone */
+    assert_readable(fd, false);
+    d.now_ms += 1000;
+    assert_fails(s, 0, TRIAL_BUSY, "no connection"); /* and one that stands again */
+    assert_readable(fd, true);
+    assert_int_equal(trial_subscriber_fd(s), fd);
+    end(s);
+    (void)close(d.fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -536,6 +593,7 @@ int main(void)
         cmocka_unit_test(test_acknowledgements_are_said_together_before_a_wait),
         cmocka_unit_test(test_a_named_one_shows_that_it_lives_and_others_need_not),
         cmocka_unit_test(test_a_wait_is_stopped),
+        cmocka_unit_test(test_a_loop_is_told_when_to_call),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
