@@ -61,10 +61,14 @@ static trial_code walk_back(const fold_rows *rows,
     return TRIAL_OK;
 }
 
-/* The event a correction names among the first `count`: under its own source first, else the one
- * there is. */
-static struct told *
-find_named(const struct history *history, uint32_t count, trial_text id, trial_text source)
+/* The one event of that id among the first `count`, of the corrections or of the others: under
+ * `source` first, else the one there is. */
+static struct told *find_among(const struct history *history,
+                               uint32_t count,
+                               bool is_correction,
+                               trial_text id,
+                               trial_text source,
+                               bool *ret_is_any)
 {
     struct told *other = NULL;
     bool is_one = true;
@@ -72,10 +76,11 @@ find_named(const struct history *history, uint32_t count, trial_text id, trial_t
     for (uint32_t i = 0; i < count; i++) {
         struct told *told = &history->items[i];
 
-        if (told->recorded.type == TRIAL_EVENT_CORRECTION_ISSUED ||
+        if ((told->recorded.type == TRIAL_EVENT_CORRECTION_ISSUED) != is_correction ||
             !trial_text_equal(told->recorded.id, id)) {
             continue;
         }
+        *ret_is_any = true;
         if (trial_text_equal(told->recorded.source, source)) {
             return told;
         }
@@ -83,6 +88,17 @@ find_named(const struct history *history, uint32_t count, trial_text id, trial_t
         other = told;
     }
     return is_one ? other : NULL;
+}
+
+/* The event a correction names among the first `count`. A correction is meant only where nothing
+ * else bears the id: a ministry may number its corrections like what they correct. */
+static struct told *
+find_named(const struct history *history, uint32_t count, trial_text id, trial_text source)
+{
+    bool is_any = false;
+    struct told *told = find_among(history, count, false, id, source, &is_any);
+
+    return is_any ? told : find_among(history, count, true, id, source, &is_any);
 }
 
 /* Put one correction's new value in its event's place. */

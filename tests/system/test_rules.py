@@ -184,6 +184,8 @@ class Application(RulesCase):
         self.refused("unknown-subject", changed(event, data={"programme": "none"}))
         self.refused("unknown-subject", changed(event, data={"network": "none"}))
         self.refused("unknown-subject", changed(event, data={"copyOf": "none"}))
+        data = {name: value for name, value in event["data"].items() if name != "route"}
+        self.allowed({**event, "data": data})
         self.refused("not-member", changed(event, data={"participants": ["0101", OUTSIDER]}))
         self.refused("outside-period", changed(event, time="2016-03-31T23:59:59Z"))
         self.refused("outside-period", changed(event, time="2017-01-01T00:00:00Z"))
@@ -473,6 +475,22 @@ class Correction(RulesCase):
         for field in ("surprise", "data", ""):
             error = self.peer.fails("append", events=[changed(self.event, data={"field": field})])
             self.assertIn(error.code, ("refused", "invalid"), field)
+
+    def test_the_reason_of_a_correction_is_corrected_and_its_value_is_not(self):
+        self.accepted(self.event)
+        again = changed(self.event, id="again", data={"corrects": self.event["id"],
+                                                      "field": "reason", "oldValue": "slip",
+                                                      "newValue": "a digit too few"})
+        self.refused("inconsistent", changed(again, data={"field": "newValue", "oldValue": 12,
+                                                          "newValue": 13}))
+        self.accepted(again)
+        self.refused("stale-value", changed(again, id="third"))
+        row = self.peer.call("query", view="outcome")["rows"][0]
+        self.assertEqual((row["baseline"], row["corrections"]), (12, 1))
+
+    def test_an_event_goes_before_a_correction_of_the_same_id(self):
+        self.accepted(changed(self.event, id=self.baseline["id"], source=MINISTRY))
+        self.accepted(changed(self.event, source=MINISTRY, data={"oldValue": 12, "newValue": 14}))
 
     def test_the_new_value_has_the_type_of_the_field(self):
         for value in ("12", True, None, [12]):
