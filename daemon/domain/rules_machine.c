@@ -299,6 +299,17 @@ static const machine_move *find_move(trial_event_type type,
     return found;
 }
 
+/* May such an event also leave the state alone, as a second final evaluation does? */
+static bool may_stay(trial_event_type type, trial_choice variant)
+{
+    for (size_t i = 0; i < MOVE_COUNT; i++) {
+        if (moves[i].type == type && moves[i].variant == variant && moves[i].to == STAYS) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static trial_code fail_unknown(const trial_event *event, trial_error *err)
 {
     (void)trial_fail_rule(err,
@@ -411,8 +422,11 @@ void rules_move(trial_state *state, const trial_event *event, trial_arena *arena
     const machine_move *move =
         find_move(event->type, variant_of(state, event), IN(state_of(state)), &first, &legal);
 
-    /* As of a past day the step before this one may be missing: it has happened all the same. */
-    move = move == NULL ? first : move;
+    /* As of a past day the step before this one may be missing: it has happened all the same,
+     * unless this one may have been no step. */
+    if (move == NULL && !may_stay(event->type, variant_of(state, event))) {
+        move = first;
+    }
     if (move == NULL || move->to == STAYS) {
         return;
     }

@@ -138,6 +138,16 @@ class Late(harness.DaemonCase):
         rows = self.peer.query_all("outcome", **when)
         return rows[0]["baseline"] if rows else None
 
+    def test_a_second_final_evaluation_dated_early_moves_no_earlier_day(self):
+        world = World()
+        self.peer.append(world.foundation() + world.trial("evaluated"))
+        first = world.step("evaluated")[0]
+        self.peer.append(changed(first, id="second", time="2017-01-01T00:00:00Z",
+                                 data={"evaluationId": "second"}))
+        for day, state in (("2017-01-02", "screened"), ("2017-12-01", "running")):
+            with self.subTest(day=day):
+                self.assertEqual(self.peer.query_all("trial", as_of=day)[0]["state"], state)
+
     def test_without_a_date_the_whole_log_counts_also_what_is_dated_ahead(self):
         world = World()
         self.peer.append([world.agreed(), world.opened(periodTo="2099-12-31"),
