@@ -188,6 +188,7 @@ class Envelope(ProtocolCase):
                 self.assertIn(field, error.detail["field"])
                 if rule:
                     self.assertEqual(error.detail["rule"], rule)
+        self.peer.append(changed(submitted, data={"route": None}), dry_run=True)
         self.assertEqual(self.peer.append(submitted, dry_run=True)["warnings"], [])
 
     def test_dates_and_numbers_of_data(self):
