@@ -111,16 +111,16 @@ int ctl_funnel(ctl_command *ctl)
     if (programme != NULL && rows->as.list.count == 0) {
         return not_found(ctl, programme);
     }
+    if (rows->as.list.count == 0) {
+        ctl_say("the log holds no programme");
+        ctl_say_since_when(ctl);
+    }
     if (ctl_is_json(ctl)) {
         json_print(stdout, programme != NULL ? rows->as.list.items[0] : rows);
         return CTL_EXIT_DONE;
     }
     for (uint32_t i = 0; i < rows->as.list.count; i++) {
         print_funnel(ctl, rows->as.list.items[i]);
-    }
-    if (rows->as.list.count == 0) {
-        ctl_say("the log holds no programme");
-        ctl_say_since_when(ctl);
     }
     return CTL_EXIT_DONE;
 }

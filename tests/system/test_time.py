@@ -64,6 +64,9 @@ class Imported(harness.ImportedCase):
         result = self.daemon.ctl("list", "trial", "--known-at", "2020-12-31")
         since = self.daemon.log("--limit", "1")[0]["ingesttime"][:10]
         self.assertIn(since, result.err + result.out)
+        result = self.daemon.ctl("funnel", "--json", "--known-at", "2020-12-31")
+        self.assertEqual(result.out, "[]\n")
+        self.assertIn(since, result.err)
 
     def test_all_was_known_today(self):
         today = datetime.datetime.now(datetime.timezone.utc).date() + datetime.timedelta(days=1)
