@@ -360,6 +360,25 @@ bool trial_value_equal(const trial_value *a, const trial_value *b)
     return (a->kind != TRIAL_VALUE_LIST && a->kind != TRIAL_VALUE_MAP) || parts_equal(a, b);
 }
 
+/* A fraction may be written in more than one way: 20, 20.0 and 2e1 are one number. */
+static bool is_fraction(double number, trial_text text)
+{
+    char digits[64];
+    char *end;
+    double read;
+
+    if (text.size == 0 || text.size >= sizeof digits) {
+        return false;
+    }
+    (void)memcpy(digits, text.at, text.size);
+    digits[text.size] = '\0';
+    if (strspn(digits, "+-.0123456789eE") != text.size) {
+        return false; /* blanks, hexadecimal, infinity */
+    }
+    read = strtod(digits, &end);
+    return *end == '\0' && end != digits && read >= number && read <= number;
+}
+
 /* Does the number read as this text does in decimal? */
 static bool reads_as(const trial_value *value, trial_text text)
 {
@@ -374,16 +393,7 @@ static bool reads_as(const trial_value *value, trial_text text)
         size = snprintf(digits, sizeof digits, "%llu", (unsigned long long)value->as.count);
         break;
     case TRIAL_VALUE_FLOAT:
-        for (int precision = 1; precision <= 17; precision++) { /* the shortest that means it */
-            double again;
-
-            size = snprintf(digits, sizeof digits, "%.*g", precision, value->as.number);
-            again = strtod(digits, NULL);
-            if (again >= value->as.number && again <= value->as.number) {
-                break;
-            }
-        }
-        break;
+        return is_fraction(value->as.number, text);
     case TRIAL_VALUE_TRUTH:
         size = snprintf(digits, sizeof digits, "%s", value->as.truth ? "true" : "false");
         break;

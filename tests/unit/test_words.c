@@ -272,6 +272,13 @@ static void test_a_condition_fits_the_value_its_text_or_an_item(void **state)
     assert_false(trial_value_fits(three, trial_value_word(&arena, "3.0")));
     assert_false(trial_value_fits(three, trial_value_word(&arena, "")));
     assert_true(trial_value_fits(number(&arena, 0.1), trial_value_word(&arena, "0.1")));
+    assert_true(trial_value_fits(number(&arena, 20.0), trial_value_word(&arena, "20")));
+    assert_true(trial_value_fits(number(&arena, 20.0), trial_value_word(&arena, "20.0")));
+    assert_true(trial_value_fits(number(&arena, -2e6), trial_value_word(&arena, "-2000000")));
+    assert_false(trial_value_fits(number(&arena, 20.0), trial_value_word(&arena, " 20")));
+    assert_false(trial_value_fits(number(&arena, 20.0), trial_value_word(&arena, "20.0.")));
+    assert_false(trial_value_fits(number(&arena, 20.0), trial_value_word(&arena, "0x14")));
+    assert_false(trial_value_fits(number(&arena, 0.0), trial_value_word(&arena, "")));
     assert_true(
         trial_value_fits(trial_value_truth(&arena, true), trial_value_word(&arena, "true")));
     assert_true(trial_value_fits(list, word));
