@@ -59,6 +59,11 @@ static bool is_restored(const struct walking *w, const char *path, char *text)
     return power_restore_again(w->image, w->trial->backup_path, text);
 }
 
+static bool look_at_named(const void *context, store *s, char *text)
+{
+    return power_named_is_held(context, s, text, ORACLE_TEXT_BYTES);
+}
+
 static void judge_image(struct walking *w, power_keep keep, uint32_t call)
 {
     const power_trial *trial = w->trial;
@@ -67,7 +72,9 @@ static void judge_image(struct walking *w, power_keep keep, uint32_t call)
     char text[ORACLE_TEXT_BYTES];
     oracle_case asked = { .events = w->known.events,
                           .count = w->known.sent,
-                          .was_made = w->known.was_made };
+                          .was_made = w->known.was_made,
+                          .look = look_at_named,
+                          .context = &w->known.named };
     uint64_t head;
 
     w->shared->next = w->number;

@@ -244,6 +244,22 @@ void power_record_acknowledge_early(power_record *r)
     }
 }
 
+void power_record_answer_early(power_record *r)
+{
+    uint32_t to = 0; /* behind the last step */
+
+    for (uint32_t i = r->made; i < r->count; i++) {
+        power_call word = r->calls[i];
+
+        if (says(&word, POWER_STEPPED)) {
+            to = i + 1;
+        } else if (says(&word, POWER_ANSWERED) && to > 0) {
+            memmove(&r->calls[to + 1], &r->calls[to], (i - to) * sizeof word);
+            r->calls[to] = word;
+        }
+    }
+}
+
 static void hear_acknowledged(const power_call *word, const power_mark *mark, power_known *known)
 {
     const uint8_t *at = word->bytes + sizeof *mark;
@@ -257,6 +273,16 @@ static void hear_acknowledged(const power_call *word, const power_mark *mark, po
         known->events[i].record = (trial_bytes){ at, size };
         at += size;
     }
+}
+
+static void hear_stepped(const power_call *word, power_named *known)
+{
+    if (known->count == 0) { /* none of them may be there still */
+        known->states[known->count++] = (trial_bytes){ (const uint8_t *)"\x90", 1 };
+    }
+    TRIAL_ASSERT(known->count < POWER_STATES_MAX);
+    known->states[known->count++] =
+        (trial_bytes){ word->bytes + sizeof(power_mark), word->size - sizeof(power_mark) };
 }
 
 void power_record_hear(const power_record *r, const power_call *word, power_known *known)
@@ -274,5 +300,10 @@ void power_record_hear(const power_record *r, const power_call *word, power_know
         known->sent = mark.first + mark.count;
     } else if (mark.word == POWER_ACKNOWLEDGED) {
         hear_acknowledged(word, &mark, known);
+    } else if (mark.word == POWER_STEPPED) {
+        hear_stepped(word, &known->named);
+    } else if (mark.word == POWER_ANSWERED) {
+        known->named.states[0] = known->named.states[known->named.count - 1];
+        known->named.count = 1;
     }
 }

@@ -6,6 +6,7 @@
 #include "oracle.h"
 
 #include "power_disk.h"
+#include "power_named.h"
 #include "power_work.h"
 
 typedef struct power_record {
@@ -34,6 +35,9 @@ void power_record_shuffle(power_record *r);
 /** A word was said too early: each acknowledgement stands before the write that it is about. */
 void power_record_acknowledge_early(power_record *r);
 
+/** The same of what is answered about subscriptions: as soon as it was done. */
+void power_record_answer_early(power_record *r);
+
 /** Is a call a word that was said? */
 bool power_record_is_word(const power_call *call);
 
@@ -42,6 +46,7 @@ typedef struct power_known {
     oracle_event events[POWER_EVENTS]; /* [0, sent) were sent */
     uint32_t sent;
     bool was_made;
+    power_named named;
 } power_known;
 
 /** Hear a word; events are borrowed from the record. */

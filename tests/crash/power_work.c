@@ -10,6 +10,7 @@
 #include "engine.h"
 #include "generation.h"
 #include "power_disk.h"
+#include "power_named.h"
 #include "rebuild.h"
 #include "speaker.h"
 #include "walk.h"
@@ -37,7 +38,9 @@ struct working {
     off_t told_at;
     uint32_t next; /* event */
     uint32_t request;
-    uint32_t lag; /* turns until the commit that runs is let through; 0: none runs */
+    named_list named;
+    bool waits_for_answer; /* somebody does, for what was done to a subscription */
+    uint32_t lag;          /* turns until the commit that runs is let through; 0: none runs */
     bool dies_unsynced;
 };
 
@@ -234,6 +237,10 @@ static void finish_commit(struct working *w)
     }
     say_word(w, POWER_NOTED);
     w->lag = 0;
+    if (w->waits_for_answer && w->named.batch <= store_batch_committed(w->store)) {
+        say_word(w, POWER_ANSWERED);
+        w->waits_for_answer = false;
+    }
 }
 
 /* Begin a commit where one is due, and let one through whose time has come. */
@@ -241,7 +248,8 @@ static void see_to_commit(struct working *w)
 {
     if (w->lag > 0) {
         w->lag--;
-    } else if (store_commit_is_due(w->store)) {
+    } else if (store_commit_is_due(w->store) ||
+               (w->waits_for_answer && power_roll(&w->chance, 4) == 0)) {
         shut_gate(true);
         say_word(w, POWER_BEGUN);
         store_commit_begin(w->store);
@@ -252,6 +260,20 @@ static void see_to_commit(struct working *w)
     if (w->lag == 0) {
         finish_commit(w);
     }
+}
+
+static void step_named(struct working *w)
+{
+    trial_error err = TRIAL_ERROR_NONE;
+    pack_writer writer = { 0 };
+
+    if (power_named_step(&w->named, &w->chance, &err) != TRIAL_OK) {
+        give_up("subscribing", &err);
+    }
+    power_named_write(&w->named, &writer);
+    say(w, &(power_mark){ .word = POWER_STEPPED }, pack_written(&writer));
+    pack_writer_done(&writer);
+    w->waits_for_answer = true;
 }
 
 static void send_request(struct working *w)
@@ -327,6 +349,7 @@ static void take_turn(struct working *w)
         acknowledge(w, first);
     }
     engine_turn_done(w->engine);
+    step_named(w);
     see_to_commit(w);
 }
 
@@ -404,7 +427,8 @@ static void begin_life(struct working *w, const char *root, uint64_t seed, int l
     settings.name = "6d1f3a52-0c1b-4a5e-9a57-5a0f3f1c7e11";
     settings.commit_events = 12 + (uint32_t)power_roll(&w->chance, 20);
     if (store_open(&settings, &w->store, &is_new, &err) != TRIAL_OK ||
-        engine_open(w->store, &limits, fill_by_chance, &w->engine, &recovered, &err) != TRIAL_OK) {
+        engine_open(w->store, &limits, fill_by_chance, &w->engine, &recovered, &err) != TRIAL_OK ||
+        !power_named_open(&w->named, w->store, &err)) {
         give_up("opening", &err);
     }
     say_word(w, POWER_MADE);
@@ -430,6 +454,7 @@ int power_work(const char *root, uint64_t seed, int life)
         _exit(EXIT_SUCCESS); /* killed, as far as the store knows; its commit with it */
     }
     shut_gate(false);
+    named_done(&w.named);
     engine_close(w.engine);
     store_close(w.store);
     (void)close(w.told_fd);

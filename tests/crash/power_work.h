@@ -26,6 +26,8 @@ typedef enum power_word {
     POWER_ACKNOWLEDGED, /* `count` events from index `first` */
     POWER_BEGUN,        /* a commit was begun, on a thread of its own */
     POWER_NOTED,        /* that commit was taken note of */
+    POWER_STEPPED,      /* how the named subscriptions stand now follows */
+    POWER_ANSWERED,     /* so they lie on disk: whoever asked for it is answered */
 } power_word;
 
 typedef struct power_mark {

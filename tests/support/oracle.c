@@ -406,6 +406,9 @@ static bool judge(struct judging *j, oracle *o)
     if (is_new && j->asked->was_made) {
         return wrong(j, "the store was made, and is gone: a new one was made in its place");
     }
+    if (j->asked->look != NULL && !j->asked->look(j->asked->context, j->store, j->text)) {
+        return false;
+    }
     return check_log(j) && check_all_acknowledged(j) && check_unanswered(j) && check_tables(j, o) &&
            goes_on(j);
 }

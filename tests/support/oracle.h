@@ -28,6 +28,9 @@ typedef struct oracle_case {
     const oracle_event *events;
     size_t count;
     bool was_made; /* somebody was told that the store exists: it must not be made anew */
+    /** Is what the store holds beside its log as it must be? NULL: nobody asks. `text` as below. */
+    bool (*look)(const void *context, store *s, char *text);
+    const void *context;
 } oracle_case;
 
 typedef struct oracle oracle;
