@@ -1,7 +1,11 @@
-"""Neighbours: how long an honest client's appends take beside peers that ask and never read, and
-beside one that sends bombs."""
+"""Neighbours: how long an honest client's appends take beside peers that ask and never read, beside
+one that sends bombs, and beside strangers who never get through the handshake."""
 import contextlib
+import os
 import pathlib
+import random
+import shutil
+import socket
 import sys
 import threading
 import time
@@ -10,10 +14,11 @@ import msgpack
 
 import report
 from results import Goal
-from servers import Triald
+from servers import Corner, Triald
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
-from raw_peer import RawPeer, message  # noqa: E402
+from keyring import Keyring  # noqa: E402
+from raw_peer import COMMAND, CURVE_GREETING, RawPeer, frame, message  # noqa: E402
 
 NAME = "neighbours"
 GROUP = "1 client"
@@ -22,18 +27,23 @@ SUBSCRIBED, BOMBED = "triald, one subscribes and never reads", "triald, bombs"
 READS, RATE = 2000, 1000     # reads of 1,024 events at once, then so many a second
 SUBSCRIPTIONS = 8            # of one connection, each from the first event on
 BOMBS = 10000                # a second, 1,000 arrays in one another
+KEYED, STRANGE = "triald with keys", "triald with keys, strangers"
+SYSTEMS = (ALONE, DEAF, SUBSCRIBED, BOMBED, KEYED, STRANGE)
+HALF_OPEN, GARBLED = 1000, 100  # connections at any time; of the second, so many anew a second
 STEP_S = 0.01
 NOTES = f"""\
 One honest client, one event at a time. Beside it: {READS:,} reads of 1,024 events and then {RATE:,} more a
 second, no answer taken; {SUBSCRIPTIONS} subscriptions from the first event on with all credit, nothing taken;
-{BOMBS:,} messages a second of 1,000 arrays in one another, each refused and its refusal taken."""
+{BOMBS:,} messages a second of 1,000 arrays in one another, each refused and its refusal taken. Strangers, of a
+daemon with certificates and a tcp endpoint: {HALF_OPEN:,} connections that stop in the midst of CURVE's handshake and
+{GARBLED} that send noise, {GARBLED} of each made anew a second."""
 
 
 class Deaf:
     """Asks for much and never reads."""
 
-    def __init__(self, endpoint):
-        self.peer, self.number = RawPeer(endpoint).handshake(), 0
+    def __init__(self, server):
+        self.peer, self.number = RawPeer(server.endpoint).handshake(), 0
         self.ask(READS)
 
     def ask(self, count):
@@ -44,10 +54,13 @@ class Deaf:
     def step(self):
         self.ask(int(RATE * STEP_S))
 
+    def close(self):
+        self.peer.close()
+
 
 class Subscribed:
-    def __init__(self, endpoint):
-        self.peer = RawPeer(endpoint).handshake()
+    def __init__(self, server):
+        self.peer = RawPeer(server.endpoint).handshake()
         for number in range(SUBSCRIPTIONS):
             self.peer.send(message(msgpack.packb([0, number, "subscribe",
                                                   [{"from": 1, "credit": 1 << 24}]])))
@@ -55,10 +68,13 @@ class Subscribed:
     def step(self):
         """It has asked for all there is."""
 
+    def close(self):
+        self.peer.close()
+
 
 class Bomber:
-    def __init__(self, endpoint):
-        self.peer = RawPeer(endpoint).handshake()
+    def __init__(self, server):
+        self.peer = RawPeer(server.endpoint).handshake()
         self.bombs = message(b"\x91" * 1000 + b"\xc0") * int(BOMBS * STEP_S)
 
     def step(self):
@@ -67,11 +83,47 @@ class Bomber:
             code = msgpack.unpackb(self.peer.receive()[0])[2]["code"]
             assert code == "too-large", code
 
+    def close(self):
+        self.peer.close()
+
+
+class Strangers:
+    """Come and go by tcp and are nobody."""
+
+    def __init__(self, server):
+        self.port, self.dice = server.daemon.port, random.Random(1)
+        self.half = [self.open_half() for _ in range(HALF_OPEN)]
+        self.garbled = [self.open_garbled() for _ in range(GARBLED)]
+
+    def connect(self, data):
+        peer = socket.create_connection(("127.0.0.1", self.port))
+        with contextlib.suppress(ConnectionError):  # noise is hung up on, some of it while it is sent
+            peer.sendall(data)
+        return peer
+
+    def open_half(self):
+        hello = frame(b"\x05HELLO" + self.dice.randbytes(194), COMMAND)
+        return self.connect(self.dice.choice((b"", CURVE_GREETING[:12], CURVE_GREETING,
+                                              CURVE_GREETING + hello)))
+
+    def open_garbled(self):
+        return self.connect(self.dice.randbytes(self.dice.randrange(1, 4096)))
+
+    def step(self):
+        for peers, make in ((self.half, self.open_half), (self.garbled, self.open_garbled)):
+            for _ in range(int(GARBLED * STEP_S)):
+                peers.pop(0).close()
+                peers.append(make())
+
+    def close(self):
+        for peer in self.half + self.garbled:
+            peer.close()
+
 
 @contextlib.contextmanager
-def beside(kind, endpoint):
+def beside(kind, server):
     """A neighbour at work while the block runs."""
-    neighbour, is_over, failures = kind(endpoint), threading.Event(), []
+    neighbour, is_over, failures = kind(server), threading.Event(), []
 
     def work():
         next_s = time.monotonic()
@@ -89,7 +141,7 @@ def beside(kind, endpoint):
     finally:
         is_over.set()
         thread.join()
-        neighbour.peer.close()
+        neighbour.close()
     assert not failures, failures
 
 
@@ -97,31 +149,50 @@ class NearTriald(Triald):
     name = "triald-near"
 
 
+class KeyedTriald(Triald):
+    """With certificates, and an endpoint that strangers can reach. Whoever runs the benchmark may do
+    everything by the socket."""
+    name = "triald-keyed"
+
+    def start(self, store=None, arguments=()):
+        shutil.rmtree(os.path.join(self.directory, "keys"), ignore_errors=True)
+        for path in pathlib.Path(self.directory).glob("server.key*"):
+            path.unlink()
+        self.daemon = Keyring(scratch=Corner(self.directory), store=store or self.store,
+                              arguments=arguments, wrapper=["setpriv", "--pdeathsig", "KILL"])
+        self.daemon.start()
+
+
 class Block:
     name = "200 B events"
 
     def __init__(self, bench):
         self.bench, self.subjects = bench, 100 if bench.quick else 1000
-        self.server = NearTriald(bench)
+        self.server, self.keyed = NearTriald(bench), KeyedTriald(bench)
         self.seconds = max(bench.seconds, 0.2 if bench.quick else 3)
 
     def setup(self):
-        self.server.reset(self.subjects, 200)
+        for server in (self.server, self.keyed):
+            server.reset(self.subjects, 200)
 
     def teardown(self):
-        self.server.stop()
+        for server in (self.server, self.keyed):
+            server.stop()
 
     def groups(self):
-        yield GROUP, {ALONE: self.append, DEAF: lambda: self.append_beside(Deaf),
-                      SUBSCRIBED: lambda: self.append_beside(Subscribed),
-                      BOMBED: lambda: self.append_beside(Bomber)}
+        yield GROUP, {ALONE: lambda: self.append(self.server),
+                      DEAF: lambda: self.append_beside(self.server, Deaf),
+                      SUBSCRIBED: lambda: self.append_beside(self.server, Subscribed),
+                      BOMBED: lambda: self.append_beside(self.server, Bomber),
+                      KEYED: lambda: self.append(self.keyed),
+                      STRANGE: lambda: self.append_beside(self.keyed, Strangers)}
 
-    def append(self):
-        return self.bench.load(self.server, "trial", self.subjects, seconds=self.seconds)
+    def append(self, server):
+        return self.bench.load(server, "trial", self.subjects, seconds=self.seconds)
 
-    def append_beside(self, kind):
-        with beside(kind, self.server.endpoint):
-            return self.append()
+    def append_beside(self, server, kind):
+        with beside(kind, server):
+            return self.append(server)
 
 
 def blocks(bench):
@@ -134,7 +205,7 @@ def tables(results):
     for block in results.blocks(NAME):
         rows = [[system] + [report.spread(results.spread(NAME, block, GROUP, system, figure))
                             for figure in ("rate", "p50", "p99", "server_us")]
-                for system in (ALONE, DEAF, SUBSCRIBED, BOMBED)]
+                for system in SYSTEMS]
         yield report.table(f"An honest client beside others, {block}: median [least-most]",
                            ["", "a second", "p50 µs", "p99 µs", "processor µs an event"], rows)
         yield NOTES + "\n"
@@ -142,13 +213,14 @@ def tables(results):
 
 def goals(results):
     for block in results.blocks(NAME):
-        for system, bound in ((DEAF, 1.1), (SUBSCRIBED, 1.1), (BOMBED, 2)):
+        for system, alone, bound in ((DEAF, ALONE, 1.1), (SUBSCRIBED, ALONE, 1.1), (BOMBED, ALONE, 2),
+                                     (STRANGE, KEYED, 1.1)):
             yield Goal(block, f"p99 of appends, {system.split(', ')[1]} / alone",
-                       results.ratio(NAME, block, GROUP, system, ALONE, "p99"), bound, is_least=False)
+                       results.ratio(NAME, block, GROUP, system, alone, "p99"), bound, is_least=False)
 
 
 def charts(results):
     for block in results.blocks(NAME):
         bars = [(system, results.spread(NAME, block, GROUP, system, "p99"))
-                for system in (ALONE, DEAF, SUBSCRIBED, BOMBED)]
+                for system in SYSTEMS]
         yield f"{GROUP} beside others, {block}", "p99 µs", [(s, g.median) for s, g in bars if g]

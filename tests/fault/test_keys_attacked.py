@@ -201,7 +201,7 @@ class Attacked(unittest.TestCase):
         dice = random.Random(harness.seed())
         half, count = [], 10 * ROUNDS
         self.addCleanup(lambda: [peer.close() for peer in half])
-        greeting = b"\xff" + bytes(8) + b"\x7f\x03\x00CURVE" + bytes(15) + b"\x00" + bytes(31)
+        greeting = raw_peer.CURVE_GREETING
         for number in range(count):
             peer = socket.create_connection(("127.0.0.1", self.ring.port))
             half.append(peer)

@@ -4,6 +4,7 @@ import socket
 import struct
 
 GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x00NULL" + bytes(16) + b"\x00" + bytes(31)
+CURVE_GREETING = GREETING.replace(b"NULL" + bytes(1), b"CURVE")
 MORE, LONG, COMMAND = 1, 2, 4
 PINGS_MAX = 30  # of a daemon that has nothing else to say, one each ten seconds
 
