@@ -143,8 +143,10 @@ make_way(loop *l, named *n, bool is_takeover, const char *reason, trial_error *e
     return TRIAL_OK;
 }
 
-/* Find the subscription or make it, and see that nobody else consumes it. */
+/* Find the subscription or make it, and see that nobody else consumes it. Whatever may refuse comes
+ * first: who is refused has made no name and ended nobody. */
 static trial_code claim(loop *l,
+                        const net_message *message,
                         const struct trial_request_subscribe *request,
                         named **ret_named,
                         bool *ret_is_new,
@@ -156,6 +158,9 @@ static trial_code claim(loop *l,
 
     if (code == TRIAL_OK) {
         code = subscribers_filter(request, &filter, err);
+    }
+    if (code == TRIAL_OK) {
+        code = subscribers_check_room(l->subscribers, message->peer, err);
     }
     if (code == TRIAL_OK && named_find(&l->named, request->name) == NULL) {
         code = check_room(l, err);
@@ -193,7 +198,7 @@ void consumers_subscribe(loop *l, const net_message *message, const trial_reques
     named *n = NULL;
     bool is_new = false;
     uint64_t id = 0;
-    trial_code code = claim(l, subscribe, &n, &is_new, &err);
+    trial_code code = claim(l, message, subscribe, &n, &is_new, &err);
 
     if (code == TRIAL_OK) {
         code = subscribers_open(l->subscribers,

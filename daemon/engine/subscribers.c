@@ -49,6 +49,21 @@ static bool is_of(const struct subscription *sub, trial_bytes peer)
     return sub->peer_size == peer.size && memcmp(sub->peer, peer.data, peer.size) == 0;
 }
 
+trial_code subscribers_check_room(const subscribers *s, trial_bytes peer, trial_error *err)
+{
+    uint32_t of_peer = 0;
+
+    for (const struct subscription *sub = s->first; sub != NULL; sub = sub->next) {
+        of_peer += is_of(sub, peer) ? 1 : 0;
+    }
+    return of_peer < TRIAL_SUBSCRIPTIONS_PER_PEER_MAX
+               ? TRIAL_OK
+               : trial_fail(err,
+                            TRIAL_BUSY,
+                            "a peer has at most %d subscriptions; unsubscribe one first",
+                            TRIAL_SUBSCRIPTIONS_PER_PEER_MAX);
+}
+
 trial_code subscribers_open(subscribers *s,
                             trial_bytes peer,
                             bool is_delimited,
@@ -62,18 +77,9 @@ trial_code subscribers_open(subscribers *s,
 {
     answers_filter filter;
     struct subscription *sub;
-    uint32_t of_peer = 0;
     trial_code code = subscribers_filter(request, &filter, err);
 
-    for (sub = s->first; sub != NULL; sub = sub->next) {
-        of_peer += is_of(sub, peer) ? 1 : 0;
-    }
-    if (code == TRIAL_OK && of_peer >= TRIAL_SUBSCRIPTIONS_PER_PEER_MAX) {
-        code = trial_fail(err,
-                          TRIAL_BUSY,
-                          "a peer has at most %d subscriptions; unsubscribe one first",
-                          TRIAL_SUBSCRIPTIONS_PER_PEER_MAX);
-    }
+    code = code == TRIAL_OK ? subscribers_check_room(s, peer, err) : code;
     if (code != TRIAL_OK) {
         return code;
     }

@@ -30,6 +30,11 @@ TRIAL_MUST_USE trial_code subscribers_filter(const struct trial_request_subscrib
                                              answers_filter *ret_filter,
                                              trial_error *err);
 
+/** May the peer have one more? Fails with BUSY. */
+TRIAL_MUST_USE trial_code subscribers_check_room(const subscribers *s,
+                                                 trial_bytes peer,
+                                                 trial_error *err);
+
 /**
  * Open a subscription. `head`: the last position flushed; from = 0 starts behind it. `n`: the named
  * one that it consumes, where it left off; nobody else does. NULL: it has no name. `owner`: whose

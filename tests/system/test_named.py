@@ -126,6 +126,19 @@ class Named(harness.DaemonCase):
         self.assertEqual(self.take(second, 2), [1, 2])
         second.call("ack", name="n", position=2)
 
+    def test_who_is_refused_has_made_no_name_and_ended_nobody(self):
+        self.fill(1)
+        first, full = self.consumer(), self.consumer()
+        self.subscribe(first)
+        self.assertEqual(self.take(first, 1), [1])
+        for _ in range(64):
+            full.call("subscribe")
+        for params in ({"name": "n", "takeover": True}, {"name": "new"}):
+            self.assertEqual(full.fails("subscribe", **params).code, "busy")
+        self.assertEqual([s["name"] for s in self.peer.call("subscriptions")["subscriptions"]],
+                         ["n"])
+        self.assertEqual(first.call("ack", name="n", position=1), {"position": 1})
+
     def test_a_consumer_that_left_is_in_nobodys_way(self):
         self.fill(1)
         first = self.consumer()
