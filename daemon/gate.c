@@ -61,6 +61,14 @@ void gate_enter(loop *l, const readers_job *job)
     of->bytes += job->frame.size;
 }
 
+/* It is with nobody any more. */
+static void uncount(loop *l, struct gate_peer *of, const readers_job *job)
+{
+    l->metrics.jobs--;
+    of->count--;
+    of->bytes -= job->frame.size;
+}
+
 static void forget(loop *l, struct gate_peer *of)
 {
     /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): it is in the table. */
@@ -80,8 +88,7 @@ static bool give_some(loop *l, struct gate_peer *of)
         of->first = job->next;
         of->last = of->first == NULL ? NULL : of->last;
         if (!authority_still_allows(l, job)) {
-            of->count--;
-            of->bytes -= job->frame.size;
+            uncount(l, of, job);
             requests_refuse(l, job);
             continue;
         }
@@ -122,9 +129,7 @@ void gate_leave(loop *l, const readers_job *job)
 
     TRIAL_ASSERT(of != NULL && of->given > 0 && of->count >= of->given);
     of->given--;
-    l->metrics.jobs--;
-    of->count--;
-    of->bytes -= job->frame.size;
+    uncount(l, of, job);
     give_or_hold(l, of);
     if (of->count == 0 && !of->is_held) {
         forget(l, of);

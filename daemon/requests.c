@@ -160,6 +160,10 @@ give_job(loop *l, readers_kind kind, const net_message *message, const trial_req
     }
     job = make_job(l, kind, message, request);
     job->asked_ns = host_monotonic_ns();
+    if (kind == READERS_LONG) {
+        l->verifying++;
+        conditions_look(l, host_monotonic_ms());
+    }
     gate_enter(l, job);
     gate_give(l, job);
     return TRIAL_OK;
@@ -223,8 +227,6 @@ static trial_code on_verify(loop *l,
                             const trial_request *request)
 {
     (void)frame;
-    l->verifying++;
-    conditions_look(l, host_monotonic_ms());
     return give_job(l, READERS_LONG, message, request);
 }
 
@@ -522,6 +524,15 @@ static void note_damage(loop *l, const readers_job *job)
     }
 }
 
+/* A verification is no longer asked for: it was answered, or never begun. */
+static void end_verify(loop *l, const readers_job *job)
+{
+    if (job->kind == READERS_LONG) {
+        l->verifying--;
+        conditions_look(l, host_monotonic_ms());
+    }
+}
+
 void requests_refuse(loop *l, readers_job *job)
 {
     trial_role role = trial_method_row_of(job->request.method)->role;
@@ -533,11 +544,12 @@ void requests_refuse(loop *l, readers_job *job)
                      trial_role_name(role));
     err.right = role;
     proto_put_error(&job->answer, job->request.msgid, &err);
-    (void)net_send(l->net,
-                   (trial_bytes){ job->peer, job->peer_size },
-                   job->is_delimited,
-                   pack_written(&job->answer),
-                   true);
+    end_verify(l, job);
+    l->metrics.requests[job->request.method][err.code]++;
+    loop_answer(l,
+                (trial_bytes){ job->peer, job->peer_size },
+                job->is_delimited,
+                pack_written(&job->answer));
     readers_job_done(job);
 }
 
@@ -550,10 +562,7 @@ trial_code requests_finish(loop *l, readers_job *job)
     if (job->kind == READERS_PAGE) {
         subscribers_take_page(l->subscribers, job, host_monotonic_ms());
     } else {
-        if (job->kind == READERS_LONG) {
-            l->verifying--;
-            conditions_look(l, host_monotonic_ms());
-        }
+        end_verify(l, job);
         l->metrics.requests[job->request.method][job->code]++;
         loop_answer(l,
                     (trial_bytes){ job->peer, job->peer_size },

@@ -25,10 +25,10 @@ def free_port():
 class KeyPeer(Peer):
     """A peer that shows a key in CURVE's handshake."""
 
-    def __init__(self, endpoint, secret, server, kind=zmq.DEALER):
+    def __init__(self, endpoint, secret, server, kind=zmq.DEALER, receive_limit=None):
         public, own = zmq.auth.load_certificate(secret)
         self.keys = public, own, zmq.auth.load_certificate(server)[0]
-        super().__init__(endpoint, kind)
+        super().__init__(endpoint, kind, receive_limit)
 
     def connect(self, endpoint):
         self.socket.curve_publickey, self.socket.curve_secretkey, self.socket.curve_serverkey = (
@@ -84,8 +84,8 @@ class Keyring(Daemon):
     def forget_key(self, name):
         os.unlink(self.certificate(name))
 
-    def key_peer(self, secret, server=None):
-        return KeyPeer(self.tcp, secret, server or self.server)
+    def key_peer(self, secret, server=None, **options):
+        return KeyPeer(self.tcp, secret, server or self.server, **options)
 
     def key_ctl(self, secret, *arguments, server=None, **options):
         """trialctl over tcp with a key."""

@@ -10,6 +10,7 @@ import msgpack
 import zmq
 import zmq.auth
 
+import harness
 from harness import Daemon, StartFailed, ctl, triald
 from keyring import ALL, Everybodys, Keyring, free_port
 
@@ -174,6 +175,12 @@ class Rights(unittest.TestCase):
         self.addCleanup(peer.close)
         return peer
 
+    def verifications_refused(self):
+        return self.root.call("metrics")["counters"]["requests"].get("verify", {}).get("busy", 0)
+
+    def conditions(self):
+        return [c["name"] for c in self.root.call("status")["conditions"]]
+
     def test_a_method_asks_for_the_role_of_its_row(self):
         roles = [row[0] for row in rows_of("roles")]
         secrets = {role: self.ring.make(role, role, "*") for role in roles}
@@ -323,6 +330,31 @@ class Rights(unittest.TestCase):
             self.assertNotEqual(told[2][0]["events"][0]["id"], "900")
         found = {s["name"]: s for s in self.root.call("subscriptions")["subscriptions"]}
         self.assertNotIn("client", found["worker"])  # the name is free for another
+
+    def test_what_was_revoked_while_it_waited_is_refused_and_counts_no_more(self):
+        secret = self.ring.make("auditor", "audit read")
+        self.start()
+        self.root.append([figure(number) for number in range(1000)])
+        peer = self.ring.key_peer(secret, receive_limit=1)
+        self.addCleanup(peer.close)
+        asked = [peer.send("read", {"from": 1}) for _ in range(150)] + [peer.send("verify")]
+        asked += [peer.send("query", {"view": "law"}) for _ in range(4096)] + [peer.send("verify")]
+        while self.verifications_refused() == 0:
+            pass  # until the last is there, behind more than may wait
+        self.assertIn("verifying", self.conditions())
+        self.ring.forget_key("auditor")
+        while {r["name"]: r["state"] for r in self.root.query_all("right")}["auditor"] == "granted":
+            pass
+        refused = []
+        for msgid in asked:
+            try:
+                peer.result(msgid)
+            except harness.WireError as error:
+                self.assertIn(error.code, ("unauthorised", "busy"))
+                refused.append(msgid)
+        self.assertLessEqual({asked[150], asked[-1]}, set(refused))
+        self.assertNotIn("verifying", self.conditions())
+        self.assertEqual(self.root.call("metrics")["gauges"]["reader_jobs"], 0)
 
     def test_who_may_still_listen_comes_back_to_the_feed(self):
         secret = self.ring.make("reader")
