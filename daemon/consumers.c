@@ -454,12 +454,16 @@ void consumers_take(loop *l, const net_message *message, const trial_request *re
 {
     trial_error err = TRIAL_ERROR_NONE;
     pack_writer answer = { 0 };
+    bool is_list =
+        request->method == TRIAL_METHOD_PARKED || request->method == TRIAL_METHOD_SUBSCRIPTIONS;
     bool waits = request->method == TRIAL_METHOD_PARK || request->method == TRIAL_METHOD_REPLAY ||
                  request->method == TRIAL_METHOD_UNSUBSCRIBE;
     trial_code code = TRIAL_OK;
 
     proto_put_result(&answer, request->msgid);
-    if (request->method == TRIAL_METHOD_ACK) {
+    if (is_list && !net_has_room(l->net, message->peer)) {
+        code = gate_refuse(&err); /* a list is as large as a read's answer */
+    } else if (request->method == TRIAL_METHOD_ACK) {
         code = answer_ack(l, message, request, &answer, &err);
     } else if (request->method == TRIAL_METHOD_PARK) {
         code = answer_park(l, message, request, &answer, &err);

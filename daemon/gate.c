@@ -46,6 +46,14 @@ bool gate_is_open(const loop *l, trial_bytes peer, size_t frame_bytes)
                           of->bytes + frame_bytes <= l->config->request_bytes * LOOP_PEER_ANSWERS);
 }
 
+trial_code gate_refuse(trial_error *err)
+{
+    return trial_fail(err,
+                      TRIAL_BUSY,
+                      "too many reads and queries of this connection wait; take the answers "
+                      "before you ask more");
+}
+
 void gate_enter(loop *l, const readers_job *job)
 {
     struct gate_peer *of = find(l, peer_of(job));

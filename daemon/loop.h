@@ -217,6 +217,9 @@ void consumers_drop(loop *l);
 /** May a peer ask for anything more that takes a reader? Else too much of it waits. (gate.c) */
 bool gate_is_open(const loop *l, trial_bytes peer, size_t frame_bytes);
 
+/** Fails with BUSY: too much of the peer waits. (gate.c) */
+trial_code gate_refuse(trial_error *err);
+
 /** A job has come in: it counts until gate_leave(). (gate.c) */
 void gate_enter(loop *l, const readers_job *job);
 void gate_leave(loop *l, const readers_job *job);

@@ -151,10 +151,7 @@ give_job(loop *l, readers_kind kind, const net_message *message, const trial_req
     trial_error err = TRIAL_ERROR_NONE;
 
     if (!gate_is_open(l, message->peer, message->payload.size)) {
-        (void)trial_fail(&err,
-                         TRIAL_BUSY,
-                         "too many reads and queries of this connection wait; take the answers "
-                         "before you ask more");
+        (void)gate_refuse(&err);
         answer_error(l, message, request->msgid, &err);
         return TRIAL_OK;
     }

@@ -126,6 +126,26 @@ class Named(harness.DaemonCase):
         self.assertEqual(self.take(second, 2), [1, 2])
         second.call("ack", name="n", position=2)
 
+    def test_lists_that_nobody_takes_are_not_made_without_end(self):
+        self.fill(1000)
+        peer = self.consumer()
+        self.subscribe(peer, credit=1000)
+        self.take(peer, 1000)
+        asked = [peer.send("park", {"name": "n", "position": position, "reason": "r" * 256})
+                 for position in range(1, 1001)]
+        self.assertEqual(peer.result(asked[-1])["parked"], 1000)
+        slow = harness.Peer(self.daemon.endpoint, receive_limit=1)
+        self.addCleanup(slow.close)
+        asked = [slow.send("parked", {"name": "n"}) for _ in range(200)]
+        asked.append(slow.send("subscriptions"))
+        while not self.peer.call("metrics")["counters"]["requests"].get("subscriptions"):
+            pass  # until the last of them was taken in
+        self.assertEqual(len(slow.result(asked[0])["parked"]), 1000)
+        with self.assertRaises(harness.WireError) as refused:
+            slow.result(asked[-1])
+        self.assertEqual(refused.exception.code, "busy")
+        self.assertEqual(len(slow.call("parked", name="n")["parked"]), 1000)
+
     def test_who_is_refused_has_made_no_name_and_ended_nobody(self):
         self.fill(1)
         first, full = self.consumer(), self.consumer()
