@@ -111,6 +111,13 @@ trial_code authority_check(loop *l, trial_method method, trial_error *err)
         return TRIAL_OK;
     }
     who = net_sender(l->net);
+    if (who.is_named) {
+        return trial_fail(
+            err,
+            TRIAL_INVALID,
+            "the connection has a routing id of its own choice; where keys are in use "
+            "leave that to ZeroMQ, for an answer to a name reaches whoever has it by then");
+    }
     peer = peer_of(&who);
     l->owner = rights_find(l->rights, &peer);
     return rights_check(l->rights, &peer, l->owner, row->role, row->name, err);
@@ -126,7 +133,7 @@ bool authority_may_notify(const loop *l)
     }
     who = net_sender(l->net);
     peer = peer_of(&who);
-    return rights_has(l->rights, rights_find(l->rights, &peer), TRIAL_ROLE_READ);
+    return !who.is_named && rights_has(l->rights, rights_find(l->rights, &peer), TRIAL_ROLE_READ);
 }
 
 trial_code authority_may_name(void *context, trial_text source, trial_error *err)

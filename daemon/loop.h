@@ -168,7 +168,8 @@ void authority_settle(loop *l);
 /** Whoever connects: may it come in? `context` is the rights; called from the thread of keys. */
 net_admits authority_admits;
 
-/** May the sender of the message received last ask that? Sets l->owner. Fails with UNAUTHORISED. */
+/** May the sender of the message received last ask that? Sets l->owner. Fails with UNAUTHORISED,
+ * and with INVALID where keys are in use and the connection has named itself. */
 TRIAL_MUST_USE trial_code authority_check(loop *l, trial_method method, trial_error *err);
 
 /** May it notify? Nobody is told where it may not: a notification has no answer. */

@@ -15,7 +15,8 @@ typedef struct net net;
  * itself is in it. */
 typedef struct net_who {
     bool is_local;
-    uint32_t uid; /* of a local peer, and the one group the kernel tells */
+    bool is_named; /* by itself: whoever takes the name after it gets what is still sent to it */
+    uint32_t uid;  /* of a local peer, and the one group the kernel tells */
     uint32_t gid;
     char key[TRIAL_KEY_TEXT_BYTES]; /* of a remote one, in Z85; "": not known */
 } net_who;

@@ -279,7 +279,11 @@ static trial_bytes bytes_of(zmq_msg_t *frame)
 
 net_who net_sender(net *n)
 {
-    return zap_who(n, &n->frames[NET_PAYLOAD]);
+    net_who who = zap_who(n, &n->frames[NET_PAYLOAD]);
+    trial_bytes peer = bytes_of(&n->frames[NET_PEER]);
+
+    who.is_named = peer.size > 0 && peer.data[0] != 0; /* libzmq's own names begin with 0 */
+    return who;
 }
 
 /* Receive the frame behind `frame` and drop it; false where the message has no more. */

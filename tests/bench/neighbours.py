@@ -29,14 +29,14 @@ SUBSCRIPTIONS = 8            # of one connection, each from the first event on
 BOMBS = 10000                # a second, 1,000 arrays in one another
 KEYED, STRANGE = "triald with keys", "triald with keys, strangers"
 SYSTEMS = (ALONE, DEAF, SUBSCRIBED, BOMBED, KEYED, STRANGE)
-HALF_OPEN, GARBLED = 1000, 100  # connections at any time; of the second, so many anew a second
+HALF_OPEN, GARBLED = 1000, 100  # connections; of the second so many anew a second
 STEP_S = 0.01
 NOTES = f"""\
 One honest client, one event at a time. Beside it: {READS:,} reads of 1,024 events and then {RATE:,} more a
 second, no answer taken; {SUBSCRIPTIONS} subscriptions from the first event on with all credit, nothing taken;
 {BOMBS:,} messages a second of 1,000 arrays in one another, each refused and its refusal taken. Strangers, of a
 daemon with certificates and a tcp endpoint: {HALF_OPEN:,} connections that stop in the midst of CURVE's handshake and
-{GARBLED} that send noise, {GARBLED} of each made anew a second."""
+{GARBLED} a second that send noise."""
 
 
 class Deaf:
@@ -93,7 +93,7 @@ class Strangers:
     def __init__(self, server):
         self.port, self.dice = server.daemon.port, random.Random(1)
         self.half = [self.open_half() for _ in range(HALF_OPEN)]
-        self.garbled = [self.open_garbled() for _ in range(GARBLED)]
+        self.garbled = []
 
     def connect(self, data):
         peer = socket.create_connection(("127.0.0.1", self.port))
@@ -110,10 +110,9 @@ class Strangers:
         return self.connect(self.dice.randbytes(self.dice.randrange(1, 4096)))
 
     def step(self):
-        for peers, make in ((self.half, self.open_half), (self.garbled, self.open_garbled)):
-            for _ in range(int(GARBLED * STEP_S)):
-                peers.pop(0).close()
-                peers.append(make())
+        self.garbled += [self.open_garbled() for _ in range(int(GARBLED * STEP_S))]
+        while len(self.garbled) > GARBLED:
+            self.garbled.pop(0).close()
 
     def close(self):
         for peer in self.half + self.garbled:

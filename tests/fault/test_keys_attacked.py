@@ -17,7 +17,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, "..", "system"), os.path.join(HERE, "..", "support")]
 import harness  # noqa: E402
 import raw_peer  # noqa: E402
-from keyring import Keyring  # noqa: E402
+from keyring import Keyring, KeyPeer  # noqa: E402
 
 ROUNDS = int(os.environ.get("TRIAL_ROUNDS") or 1)
 FIGURE = {"type": "figure.reported", "subject": "case/1", "time": "2020-01-01T00:00:00Z",
@@ -61,6 +61,18 @@ class Recorder:
     def close(self):
         self.listener.close()
         self.thread.join(harness.WAIT_S)
+
+
+class NamedHere(harness.Peer):
+    """Chooses its routing id itself."""
+
+    def connect(self, endpoint):
+        self.socket.routing_id = b"board"
+        super().connect(endpoint)
+
+
+class Named(NamedHere, KeyPeer):
+    """The same with a key."""
 
 
 def messages_at(peer):
@@ -196,6 +208,18 @@ class Attacked(unittest.TestCase):
             answer = harness.msgpack.unpackb(peer.receive()[-1])
             self.assertEqual(answer[2]["code"], "unauthorised", name)
             peer.close()
+
+    def test_nobody_gets_the_name_of_somebody_else(self):
+        # What is sent to a routing id reaches whoever has it: a subscription outlives its reader a moment.
+        for make in (lambda: Named(self.ring.tcp, self.known, self.ring.server),
+                     lambda: NamedHere(self.ring.endpoint)):
+            peer = make()
+            with contextlib.closing(peer):  # before the next one of that name
+                for method in ("subscribe", "read", "status"):
+                    refused = peer.fails(method)
+                    self.assertEqual((refused.code, "routing id" in str(refused)),
+                                     ("invalid", True))
+        self.nothing_came_of_it()
 
     def test_half_open_and_garbled_peers(self):
         dice = random.Random(harness.seed())
