@@ -12,6 +12,16 @@ static bool hex_is(const uint8_t *hash, trial_text hex)
     return hex.size == strlen(text) && strncasecmp(hex.at, text, hex.size) == 0;
 }
 
+static bool is_hex(trial_text text)
+{
+    for (uint32_t i = 0; i < text.size; i++) {
+        if (text.at[i] == '\0' || strchr("0123456789abcdefABCDEF", text.at[i]) == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static trial_code check_earlier(const struct trial_request_verify *request, trial_error *err)
 {
     trial_code code = TRIAL_OK;
@@ -24,7 +34,8 @@ static trial_code check_earlier(const struct trial_request_verify *request, tria
         code = trial_fail_rule_as(
             err, TRIAL_RULE_BAD_RANGE, TRIAL_INVALID, "'size' is the size of an earlier log");
         (void)trial_fail_field(err, "size");
-    } else if (request->size.is_set && request->root.size != (size_t)TRIAL_HASH_BYTES * 2) {
+    } else if (request->size.is_set &&
+               (request->root.size != (size_t)TRIAL_HASH_BYTES * 2 || !is_hex(request->root))) {
         code = trial_fail_rule_as(
             err, TRIAL_RULE_BAD_RANGE, TRIAL_INVALID, "'root' is 64 hexadecimal digits");
         (void)trial_fail_field(err, "root");

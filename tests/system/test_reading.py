@@ -146,6 +146,9 @@ class Read(harness.ImportedCase):
         self.assertIs(self.peer.call("verify", size=1866,
                                      root=status["root"].upper())["same"], True)
         self.assertIs(self.peer.call("verify", size=1865, root=status["root"])["same"], False)
+        for root in (status["root"][:-1], status["root"][:-1] + "g", "\xe6" * 32):
+            refused = self.peer.fails("verify", size=1866, root=root)
+            self.assertEqual((refused.code, refused.detail["field"]), ("invalid", "root"))
         self.assertIs(self.peer.call("verify", size=0,
                                      root=hashlib.sha256(b"").hexdigest())["same"], True)
         self.assertIs(self.peer.call("verify", size=5000, root=status["root"])["same"], False)

@@ -33,17 +33,22 @@ static struct outcome read_words(const char *const *flags, const char *const *en
     return outcome;
 }
 
-static struct outcome read_text(const char *text)
+static struct outcome read_bytes(const char *text, size_t size)
 {
     const char *const none[] = { NULL };
     struct outcome outcome = read_words(none, none);
-    FILE *file = fmemopen((void *)(uintptr_t)text, strlen(text), "r");
+    FILE *file = fmemopen((void *)(uintptr_t)text, size, "r");
 
     assert_non_null(file);
     assert_int_equal(outcome.code, TRIAL_OK);
     outcome.code = config_read_file(file, "f", &outcome.config, &outcome.err);
     (void)fclose(file);
     return outcome;
+}
+
+static struct outcome read_text(const char *text)
+{
+    return read_bytes(text, strlen(text));
 }
 
 static void test_defaults_are_those_of_the_contract(void **state)
@@ -231,8 +236,21 @@ static struct file_case {
       "/01234567890123456789012345678901234567890123456789012345678901234567890"
       "123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890"
       "12345678901234567890123456789012345678901234567890\n",
-      "'f' line 2 is over" },
+      "'f' line 2: it is over" },
+    { "a section with nothing in it is refused",
+      "readers = 1\n [a]\n",
+      "line 2: ' [a]': the file has" },
 };
+
+static void test_a_nul_ends_no_value(void **state)
+{
+    const char text[] = "readers = 1\nstore = /a\0b\n";
+    struct outcome got = read_bytes(text, sizeof text - 1);
+
+    (void)state;
+    assert_int_equal(got.code, TRIAL_INVALID);
+    assert_string_equal(got.err.text, "'f' line 2: there is a NUL in it");
+}
 
 static void test_file(void **state)
 {
@@ -315,7 +333,7 @@ static void test_rows_are_described_for_each_document(void **state)
     assert_false(config_describe("weather", stdout));
 }
 
-#define PLAIN_TESTS 6
+#define PLAIN_TESTS 7
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
 int main(void)
@@ -327,6 +345,7 @@ int main(void)
         cmocka_unit_test(test_endpoints_add_up_by_comma_by_flag_and_by_line),
         cmocka_unit_test(test_what_is_printed_reads_back_as_the_same),
         cmocka_unit_test(test_rows_are_described_for_each_document),
+        cmocka_unit_test(test_a_nul_ends_no_value),
     };
     struct CMUnitTest *next = tests + PLAIN_TESTS;
 
