@@ -4,6 +4,7 @@
 #include "child.h"
 #include "json.h"
 #include "render.h"
+#include "trial/limits.h"
 
 #include <stdlib.h>
 
@@ -15,8 +16,8 @@ static bool add_since(ctl_command *ctl, trial_value *params)
     uint64_t size = 0;
     char number[20];
 
-    if (colon == NULL || (size_t)(colon - since) >= sizeof number || strlen(colon + 1) != 64 ||
-        strspn(colon + 1, "0123456789abcdefABCDEF") != 64) {
+    if (colon == NULL || (size_t)(colon - since) >= sizeof number ||
+        !trial_text_is_hex(trial_text_of(colon + 1), TRIAL_HASH_BYTES * 2)) {
         return false;
     }
     memcpy(number, since, (size_t)(colon - since));

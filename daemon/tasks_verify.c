@@ -187,8 +187,7 @@ static bool read_since(const char *since, uint64_t *ret_size, const char **ret_r
     *ret_size = strtoull(since, &colon, 10);
     *ret_root = colon + 1;
     return errno == 0 && colon != since && *colon == ':' && since[0] != '-' &&
-           strspn(colon + 1, "0123456789abcdefABCDEF") == (size_t)TRIAL_HASH_BYTES * 2 &&
-           strlen(colon + 1) == (size_t)TRIAL_HASH_BYTES * 2;
+           trial_text_is_hex(trial_text_of(colon + 1), TRIAL_HASH_BYTES * 2);
 }
 
 void tasks_tame(char *text)
@@ -216,9 +215,8 @@ static int tell(struct looked *looked, const char *earlier_root)
     bool is_good;
 
     if (earlier_root != NULL) {
-        proto_hash_write(looked->found.earlier_root, hex);
         is_same = looked->found.earlier_size <= looked->found.tree.size &&
-                  strcasecmp(hex, earlier_root) == 0;
+                  proto_hash_is(looked->found.earlier_root, trial_text_of(earlier_root));
     }
     is_good = looked->found.bad == 0 && is_same;
     proto_tree_root(&looked->found.tree, root);

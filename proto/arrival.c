@@ -126,11 +126,6 @@ static bool is_alpha(char c)
     return is_lower(c) || (c >= 'A' && c <= 'Z');
 }
 
-static bool is_hex(char c)
-{
-    return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
-
 /* A colon before any '/', '?' and '#' ends a scheme: ALPHA *( ALPHA / DIGIT / "+" / "-" / "." ). */
 static bool has_good_scheme(trial_text text)
 {
@@ -163,8 +158,8 @@ static bool is_uri_reference(trial_text text)
         if (!is_alpha(c) && !is_digit(c) && strchr("-._~:/?#[]@!$&'()*+,;=%", c) == NULL) {
             return false;
         }
-        if (c == '%' &&
-            (i + 2 >= text.size || !is_hex(text.at[i + 1]) || !is_hex(text.at[i + 2]))) {
+        if (c == '%' && (i + 2 >= text.size || !trial_is_hex(text.at[i + 1]) ||
+                         !trial_is_hex(text.at[i + 2]))) {
             return false;
         }
         fragments += c == '#' ? 1 : 0;

@@ -116,6 +116,8 @@ void proto_tree_root(const proto_tree *tree,
 #define PROTO_HASH_TEXT_BYTES (TRIAL_HASH_BYTES * 2 + 1)
 /** Write a hash in lower-case hex with its NUL; `ret_text` holds PROTO_HASH_TEXT_BYTES. */
 void proto_hash_write(const uint8_t *hash, char *ret_text);
+/** Is that the hash in hex, in either case? */
+bool proto_hash_is(const uint8_t *hash, trial_text hex);
 void proto_hash(trial_bytes bytes, uint8_t *ret_hash);      /* SHA-256 */
 void proto_hash_leaf(trial_bytes entry, uint8_t *ret_hash); /* SHA-256(0 || entry) */
 

@@ -5,6 +5,7 @@
 
 #include <openssl/evp.h>
 #include <pthread.h>
+#include <strings.h>
 
 /* Fetching the algorithm costs more than hashing an event, so it is done once; a context belongs to
  * its thread. */
@@ -131,4 +132,12 @@ void proto_hash_write(const uint8_t *hash, char *ret_text)
         ret_text[i * 2 + 1] = digits[hash[i] & 0x0f];
     }
     ret_text[PROTO_HASH_TEXT_BYTES - 1] = '\0';
+}
+
+bool proto_hash_is(const uint8_t *hash, trial_text hex)
+{
+    char text[PROTO_HASH_TEXT_BYTES];
+
+    proto_hash_write(hash, text);
+    return hex.size == sizeof text - 1 && strncasecmp(hex.at, text, hex.size) == 0;
 }

@@ -1,27 +1,6 @@
 /* verify.c - the whole log looked at again, for an auditor. */
 #include "check.h"
 
-#include <strings.h>
-
-/* Digits are digits, in whatever case they were written down. */
-static bool hex_is(const uint8_t *hash, trial_text hex)
-{
-    char text[PROTO_HASH_TEXT_BYTES];
-
-    proto_hash_write(hash, text);
-    return hex.size == strlen(text) && strncasecmp(hex.at, text, hex.size) == 0;
-}
-
-static bool is_hex(trial_text text)
-{
-    for (uint32_t i = 0; i < text.size; i++) {
-        if (text.at[i] == '\0' || strchr("0123456789abcdefABCDEF", text.at[i]) == NULL) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static trial_code check_earlier(const struct trial_request_verify *request, trial_error *err)
 {
     trial_code code = TRIAL_OK;
@@ -34,8 +13,7 @@ static trial_code check_earlier(const struct trial_request_verify *request, tria
         code = trial_fail_rule_as(
             err, TRIAL_RULE_BAD_RANGE, TRIAL_INVALID, "'size' is the size of an earlier log");
         (void)trial_fail_field(err, "size");
-    } else if (request->size.is_set &&
-               (request->root.size != (size_t)TRIAL_HASH_BYTES * 2 || !is_hex(request->root))) {
+    } else if (request->size.is_set && !trial_text_is_hex(request->root, TRIAL_HASH_BYTES * 2)) {
         code = trial_fail_rule_as(
             err, TRIAL_RULE_BAD_RANGE, TRIAL_INVALID, "'root' is 64 hexadecimal digits");
         (void)trial_fail_field(err, "root");
@@ -54,7 +32,7 @@ static void put_verdict(const check_found *found,
 
     if (request->size.is_set) {
         is_same = (uint64_t)request->size.value <= found->tree.size &&
-                  hex_is(found->earlier_root, request->root);
+                  proto_hash_is(found->earlier_root, request->root);
     }
     proto_tree_root(&found->tree, root);
     proto_hash_write(root, hex);

@@ -61,6 +61,23 @@ static inline bool trial_is_blank(char c)
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
+/** A hexadecimal digit, in either case. */
+static inline bool trial_is_hex(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+
+/** So many hexadecimal digits and nothing else? */
+static inline bool trial_text_is_hex(trial_text text, uint32_t digits)
+{
+    uint32_t count = 0;
+
+    while (count < text.size && trial_is_hex(text.at[count])) {
+        count++;
+    }
+    return count == text.size && count == digits;
+}
+
 /** The text without the blanks at both ends. */
 static inline trial_text trial_text_trim(trial_text text)
 {
