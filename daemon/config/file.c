@@ -47,23 +47,23 @@ static bool is_section(const char *line, int number)
 /* The first line that inih would bend, where this piece is of one. */
 static void look_at(struct reading *reading, const char *piece, int size, bool is_first)
 {
+    trial_code code = TRIAL_OK;
+
     if (reading->raw_line != 0) {
         return;
     }
     if (!is_first) {
-        (void)trial_fail(&reading->raw, TRIAL_INVALID, "it is over %d bytes", INI_MAX_LINE - 2);
-        reading->raw_line = reading->line;
+        code = trial_fail(&reading->raw, TRIAL_INVALID, "it is over %d bytes", INI_MAX_LINE - 2);
     } else if (memchr(piece, '\0', (size_t)size) != NULL) {
-        (void)trial_fail(&reading->raw, TRIAL_INVALID, "there is a NUL in it");
-        reading->raw_line = reading->line;
+        code = trial_fail(&reading->raw, TRIAL_INVALID, "there is a NUL in it");
     } else if (is_section(piece, reading->line)) {
-        (void)trial_fail(&reading->raw,
-                         TRIAL_INVALID,
-                         "'%.*s': the file has no sections",
-                         (int)strcspn(piece, "\r\n"),
-                         piece);
-        reading->raw_line = reading->line;
+        code = trial_fail(&reading->raw,
+                          TRIAL_INVALID,
+                          "'%.*s': the file has no sections",
+                          (int)strcspn(piece, "\r\n"),
+                          piece);
     }
+    reading->raw_line = code == TRIAL_OK ? 0 : reading->line;
 }
 
 /* inih's source of lines; its signature is fixed. */
