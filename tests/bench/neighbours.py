@@ -39,11 +39,22 @@ daemon with certificates and a tcp endpoint: {HALF_OPEN:,} connections that stop
 {GARBLED} a second that send noise."""
 
 
-class Deaf:
+class OnePeer:
+    """A neighbour of one connection."""
+
+    def __init__(self, server):
+        self.peer = RawPeer(server.endpoint).handshake()
+
+    def close(self):
+        self.peer.close()
+
+
+class Deaf(OnePeer):
     """Asks for much and never reads."""
 
     def __init__(self, server):
-        self.peer, self.number = RawPeer(server.endpoint).handshake(), 0
+        super().__init__(server)
+        self.number = 0
         self.ask(READS)
 
     def ask(self, count):
@@ -54,13 +65,10 @@ class Deaf:
     def step(self):
         self.ask(int(RATE * STEP_S))
 
-    def close(self):
-        self.peer.close()
 
-
-class Subscribed:
+class Subscribed(OnePeer):
     def __init__(self, server):
-        self.peer = RawPeer(server.endpoint).handshake()
+        super().__init__(server)
         for number in range(SUBSCRIPTIONS):
             self.peer.send(message(msgpack.packb([0, number, "subscribe",
                                                   [{"from": 1, "credit": 1 << 24}]])))
@@ -68,13 +76,10 @@ class Subscribed:
     def step(self):
         """It has asked for all there is."""
 
-    def close(self):
-        self.peer.close()
 
-
-class Bomber:
+class Bomber(OnePeer):
     def __init__(self, server):
-        self.peer = RawPeer(server.endpoint).handshake()
+        super().__init__(server)
         self.bombs = message(b"\x91" * 1000 + b"\xc0") * int(BOMBS * STEP_S)
 
     def step(self):
@@ -83,12 +88,9 @@ class Bomber:
             code = msgpack.unpackb(self.peer.receive()[0])[2]["code"]
             assert code == "too-large", code
 
-    def close(self):
-        self.peer.close()
-
 
 class Strangers:
-    """Come and go by tcp and are nobody."""
+    """Come by tcp and are nobody."""
 
     def __init__(self, server):
         self.port, self.dice = server.daemon.port, random.Random(1)
