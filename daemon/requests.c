@@ -530,23 +530,35 @@ static void end_verify(loop *l, const readers_job *job)
     }
 }
 
-void requests_refuse(loop *l, readers_job *job)
+/* Whatever was to be answered, the right to ask is gone. */
+static void revoke(readers_job *job)
 {
     trial_role role = trial_method_row_of(job->request.method)->role;
-    trial_error err = TRIAL_ERROR_NONE;
 
-    (void)trial_fail(&err,
-                     TRIAL_UNAUTHORISED,
-                     "the right to %s was revoked before this was answered",
-                     trial_role_name(role));
-    err.right = role;
-    proto_put_error(&job->answer, job->request.msgid, &err);
+    job->err = TRIAL_ERROR_NONE;
+    job->code = trial_fail(&job->err,
+                           TRIAL_UNAUTHORISED,
+                           "the right to %s was revoked before this was answered",
+                           trial_role_name(role));
+    job->err.right = role;
+    pack_writer_reset(&job->answer);
+    proto_put_error(&job->answer, job->request.msgid, &job->err);
+}
+
+static void answer_job(loop *l, const readers_job *job)
+{
     end_verify(l, job);
-    l->metrics.requests[job->request.method][err.code]++;
+    l->metrics.requests[job->request.method][job->code]++;
     loop_answer(l,
                 (trial_bytes){ job->peer, job->peer_size },
                 job->is_delimited,
                 pack_written(&job->answer));
+}
+
+void requests_refuse(loop *l, readers_job *job)
+{
+    revoke(job);
+    answer_job(l, job);
     readers_job_done(job);
 }
 
@@ -559,12 +571,10 @@ trial_code requests_finish(loop *l, readers_job *job)
     if (job->kind == READERS_PAGE) {
         subscribers_take_page(l->subscribers, job, host_monotonic_ms());
     } else {
-        end_verify(l, job);
-        l->metrics.requests[job->request.method][job->code]++;
-        loop_answer(l,
-                    (trial_bytes){ job->peer, job->peer_size },
-                    job->is_delimited,
-                    pack_written(&job->answer));
+        if (!authority_still_allows(l, job)) {
+            revoke(job); /* while a thread had it */
+        }
+        answer_job(l, job);
     }
     metrics_end_job(&l->metrics, job);
     gate_leave(l, job);

@@ -1,28 +1,15 @@
 #!/usr/bin/python3
 """A snapshot that is read for a minute: a reader's thread is stopped while it reads, the store's clock
 goes on, and the condition `old-read` shows in all three places till the thread goes on too."""
-import ctypes
 import os
 import struct
-import unittest
 
 from faulty import FaultCase, harness
+import threads
 from small_world import World
 
 EVENTS, REQUEST = 6000, 500
-SEIZE, INTERRUPT, DETACH = 0x4206, 0x4207, 17  # of ptrace(2)
 WHAT = "one snapshot is being read for long"
-LIBC = ctypes.CDLL(None, use_errno=True)
-LIBC.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
-LIBC.ptrace.restype = ctypes.c_long
-
-
-def ptrace(request, thread):
-    if LIBC.ptrace(request, thread, None, None) < 0:
-        error = ctypes.get_errno()
-        if request == SEIZE:
-            raise unittest.SkipTest("one process may not watch another here")
-        raise OSError(error, os.strerror(error))
 
 
 class OldRead(FaultCase):
@@ -37,16 +24,6 @@ class OldRead(FaultCase):
         os.pwrite(fd, struct.pack("=qq", 0, seconds), 0)
         os.close(fd)
 
-    def running(self, daemon):
-        """Its threads that run just now, but for the loop's and libzmq's."""
-        found = []
-        for thread in os.listdir(f"/proc/{daemon.process.pid}/task"):
-            with open(f"/proc/{daemon.process.pid}/task/{thread}/stat", encoding="ascii") as stat:
-                name, rest = stat.read().rsplit(")", 1)
-            if int(thread) != daemon.process.pid and "ZMQ" not in name and rest.split()[0] == "R":
-                found.append(int(thread))
-        return found
-
     def readers(self, peer):
         return peer.call("status")["stores"]["lmdb"]["readers"]
 
@@ -54,14 +31,12 @@ class OldRead(FaultCase):
         """(a thread that is stopped with a snapshot in use, what it was asked)."""
         while True:
             asked = peer.send("query", {"view": "funnel", "as_of": "2099-12-31"})
-            threads = self.running(daemon) if self.readers(other) == 1 else []
-            if len(threads) == 1:
-                ptrace(SEIZE, threads[0])
-                ptrace(INTERRUPT, threads[0])
-                os.waitpid(threads[0], 0x40000000)  # __WALL
+            running = threads.own(daemon.process.pid, "R") if self.readers(other) == 1 else []
+            if len(running) == 1:
+                threads.stop(running[0])
                 if self.readers(other) == 1:
-                    return threads[0], asked
-                ptrace(DETACH, threads[0])
+                    return running[0], asked
+                threads.go_on(running[0])
             peer.result(asked)
 
     def assert_in_status(self, daemon, is_there):
@@ -91,7 +66,7 @@ class OldRead(FaultCase):
             self.assertIn(f"state    {WHAT}", daemon.ctl("status").out)
             self.assert_in_status(daemon, True)
             self.assertEqual(other.append(world.activities(1))["last"], EVENTS + 1)  # nobody waits
-            ptrace(DETACH, thread)
+            threads.go_on(thread)
             self.assertEqual(peer.result(asked)["position"], EVENTS)
             self.assertEqual(other.call("status")["conditions"], [])
             self.assert_in_status(daemon, False)

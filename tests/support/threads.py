@@ -1,0 +1,38 @@
+"""Threads of a program that was started here, stopped and let go one by one: ptrace(2)."""
+import ctypes
+import os
+import unittest
+
+SEIZE, INTERRUPT, DETACH = 0x4206, 0x4207, 17
+LIBC = ctypes.CDLL(None, use_errno=True)
+LIBC.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+LIBC.ptrace.restype = ctypes.c_long
+
+
+def ptrace(request, thread):
+    if LIBC.ptrace(request, thread, None, None) < 0:
+        error = ctypes.get_errno()
+        if request == SEIZE:
+            raise unittest.SkipTest("one process may not watch another here")
+        raise OSError(error, os.strerror(error))
+
+
+def own(pid, states=None):
+    """Its threads but for the first and libzmq's; of those, the ones in one of these states."""
+    found = []
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{thread}/stat", encoding="ascii") as stat:
+            name, rest = stat.read().rsplit(")", 1)
+        if int(thread) != pid and "ZMQ" not in name and (states is None or rest.split()[0] in states):
+            found.append(int(thread))
+    return found
+
+
+def stop(thread):
+    ptrace(SEIZE, thread)
+    ptrace(INTERRUPT, thread)
+    os.waitpid(thread, 0x40000000)  # __WALL
+
+
+def go_on(thread):
+    ptrace(DETACH, thread)
