@@ -499,6 +499,18 @@ static void begin(board_exchange *exchange)
     desk_begin(http->board, exchange);
 }
 
+/* The library ends the process where it is stopped while it still waits for us. */
+static void fail_leaving(board_exchange *exchange)
+{
+    trial_error error = TRIAL_ERROR_NONE;
+
+    if (exchange->forget != NULL) {
+        exchange->forget(exchange->work);
+    }
+    (void)trial_fail(&error, TRIAL_BUSY, "the gateway is leaving; ask again when it is back");
+    exchange_fail(exchange, 0, &error);
+}
+
 static enum MHD_Result queue(board_exchange *exchange)
 {
     struct MHD_Response *response = exchange->response;
@@ -537,6 +549,9 @@ enum MHD_Result http_on_access(void *context,
     }
     if (!exchange->is_begun) {
         begin(exchange);
+    }
+    if (exchange->response == NULL && exchange->http->is_stopping) {
+        fail_leaving(exchange);
     }
     if (exchange->response != NULL) {
         return queue(exchange);

@@ -1,13 +1,17 @@
 #!/usr/bin/python3
 """trialboard answers: every address, tags, headers, errors, files, metrics."""
 import gzip
+import json
 import os
 import signal
 import threading
+import types
 import unittest
 from urllib.parse import quote
 
 import harness
+import msgpack
+import zmq
 from board import Board, BoardCase
 from keyring import Keyring
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
@@ -428,6 +432,29 @@ class Stalled(BoardCase):
                              ("board.example.evil.example", 421), ("", 421)):
             self.assertEqual(named.ask("/healthz", headers={"Host": host}).status, status, host)
         named.stop()
+
+
+class Leaving(unittest.TestCase):
+    """It is told to stop while the daemon has not answered."""
+
+    def test_who_waits_is_told_and_nobody_is_waited_for(self):
+        scratch = harness.Scratch()
+        self.addCleanup(scratch.remove)
+        endpoint = "ipc://" + scratch / "mute"
+        with zmq.Context() as context, context.socket(zmq.ROUTER) as mute:
+            mute.linger, mute.rcvtimeo = 0, harness.WAIT_S * 1000
+            mute.bind(endpoint)
+            board = Board(types.SimpleNamespace(scratch=scratch, endpoint=endpoint)).start()
+            self.addCleanup(board.close)
+            asking = board.connection()
+            self.addCleanup(asking.close)
+            asking.request("GET", "/api/v1/trial")
+            while msgpack.unpackb(mute.recv_multipart()[-1])[2] != "query":
+                pass  # it asks for more than that by itself
+            board.stop()
+            answer = asking.getresponse()
+            self.assertEqual((answer.status, json.loads(answer.read())["error"]["code"]),
+                             (503, "busy"))
 
 
 class Files(unittest.TestCase):
