@@ -17,23 +17,20 @@
 
 #define OWN_DESCRIPTORS 16u /* for files that the daemon opens while it runs */
 #define KEPT_DESCRIPTORS 8u /* of each endpoint: the others cannot take them */
-#define KEPT_MAX (KEPT_DESCRIPTORS * NET_LISTENERS_MAX)
 
-/* A connection in a kept place. Closed, or another by now, where `inode` differs. */
-struct place {
+/* A connection that was taken. Closed, or another by now, where `inode` differs. */
+struct connection {
     int listener;
     ino_t inode;
 };
 
 static struct {
-    pthread_mutex_t lock; /* guards `places`; the bounds are set before anybody connects */
+    pthread_mutex_t lock; /* guards `connections`; the bounds are set before anybody connects */
     unsigned first;       /* descriptors from here on are kept places ... */
     unsigned end;         /* ... and from here on the daemon's own; 0: no bound */
-    struct place places[KEPT_MAX];
-    atomic_uint_fast64_t turned_away;
-    int remembered;     /* a listener whose connections may have to be cut; 0: none */
-    ino_t *connections; /* of it, by descriptor; 0: none, or another by now */
+    struct connection *connections; /* by descriptor */
     unsigned connections_size;
+    atomic_uint_fast64_t turned_away;
 } bound = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 trial_code accept_bound(uint32_t descriptors, uint32_t listeners, trial_error *err)
@@ -53,7 +50,6 @@ trial_code accept_bound(uint32_t descriptors, uint32_t listeners, trial_error *e
                           descriptors,
                           (lowest < 0 ? descriptors : (uint32_t)lowest) + kept + OWN_DESCRIPTORS);
     }
-    memset(bound.places, 0, sizeof bound.places);
     bound.end = descriptors - OWN_DESCRIPTORS;
     bound.first = bound.end - kept;
     return TRIAL_OK;
@@ -71,68 +67,64 @@ static ino_t inode_of(unsigned fd)
     return fstat((int)fd, &seen) == 0 ? seen.st_ino : 0;
 }
 
-/* May the connection of a listener have the kept place that the kernel gave it? */
-static bool take_place(int listener, unsigned fd)
+static bool is_of(int listener, unsigned fd)
+{
+    const struct connection *taken = bound.connections + fd;
+
+    return fd < bound.connections_size && taken->inode != 0 && taken->listener == listener &&
+           taken->inode == inode_of(fd);
+}
+
+/* A listener may have so many of the kept places and no more. */
+static bool is_welcome(int listener, unsigned fd)
 {
     uint32_t held = 0;
 
-    (void)pthread_mutex_lock(&bound.lock); /* a plain mutex of our own: cannot fail */
+    if (bound.end == 0 || fd < bound.first) {
+        return true;
+    }
     for (unsigned other = bound.first; other < bound.end; other++) {
-        const struct place *place = &bound.places[other - bound.first];
-
-        held += other != fd && place->inode != 0 && place->listener == listener &&
-                        place->inode == inode_of(other)
-                    ? 1
-                    : 0;
+        held += other != fd && is_of(listener, other) ? 1 : 0;
     }
-    if (held < KEPT_DESCRIPTORS) {
-        bound.places[fd - bound.first] = (struct place){ listener, inode_of(fd) };
-    }
-    (void)pthread_mutex_unlock(&bound.lock);
-    return held < KEPT_DESCRIPTORS;
-}
-
-static bool is_welcome(int listener, unsigned fd)
-{
-    return bound.end == 0 || fd < bound.first || (fd < bound.end && take_place(listener, fd));
-}
-
-void accept_remember(int listener)
-{
-    (void)pthread_mutex_lock(&bound.lock); /* a plain mutex of our own: cannot fail */
-    bound.remembered = listener;
-    (void)pthread_mutex_unlock(&bound.lock);
+    return fd < bound.end && held < KEPT_DESCRIPTORS;
 }
 
 static void remember(int listener, unsigned fd)
 {
-    (void)pthread_mutex_lock(&bound.lock);
-    if (listener == bound.remembered && listener != 0) {
-        if (fd >= bound.connections_size) {
-            unsigned size = fd * 2 + 64;
+    if (fd >= bound.connections_size) {
+        unsigned size = fd * 2 + 64;
 
-            bound.connections =
-                trial_memory_again(bound.connections, size * sizeof *bound.connections);
-            memset(bound.connections + bound.connections_size,
-                   0,
-                   (size - bound.connections_size) * sizeof *bound.connections);
-            bound.connections_size = size;
-        }
-        bound.connections[fd] = inode_of(fd);
+        bound.connections = trial_memory_again(bound.connections, size * sizeof *bound.connections);
+        memset(bound.connections + bound.connections_size,
+               0,
+               (size - bound.connections_size) * sizeof *bound.connections);
+        bound.connections_size = size;
     }
-    (void)pthread_mutex_unlock(&bound.lock);
+    bound.connections[fd] = (struct connection){ listener, inode_of(fd) };
 }
 
-void accept_cut(void)
+static bool take(int listener, unsigned fd)
+{
+    bool is_taken;
+
+    (void)pthread_mutex_lock(&bound.lock); /* a plain mutex of our own: cannot fail */
+    is_taken = is_welcome(listener, fd);
+    if (is_taken) {
+        remember(listener, fd);
+    }
+    (void)pthread_mutex_unlock(&bound.lock);
+    return is_taken;
+}
+
+void accept_cut(int listener)
 {
     (void)pthread_mutex_lock(&bound.lock);
     for (unsigned fd = 0; fd < bound.connections_size; fd++) {
         /* Where libzmq closes it between the two and the number is another's, that one's peer
          * connects again. */
-        if (bound.connections[fd] != 0 && bound.connections[fd] == inode_of(fd)) {
+        if (is_of(listener, fd)) {
             (void)shutdown((int)fd, SHUT_RDWR);
         }
-        bound.connections[fd] = 0;
     }
     (void)pthread_mutex_unlock(&bound.lock);
 }
@@ -147,12 +139,11 @@ int accept4(int listener, __SOCKADDR_ARG address, socklen_t *size, int flags)
         errno = errno == EAGAIN || errno == EINTR ? errno : ECONNABORTED;
         return -1;
     }
-    if (!is_welcome(listener, (unsigned)fd)) {
+    if (!take(listener, (unsigned)fd)) {
         (void)close(fd); /* nothing was said over it */
         (void)atomic_fetch_add(&bound.turned_away, 1);
         errno = ECONNABORTED;
         return -1;
     }
-    remember(listener, (unsigned)fd);
     return fd;
 }

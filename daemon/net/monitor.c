@@ -85,7 +85,7 @@ trial_code monitor_listener_end(net *n, trial_error *err)
     }
     memcpy(&fd, (const char *)zmq_msg_data(frame) + sizeof event, sizeof fd);
     (void)zmq_msg_recv(frame, n->feed_monitor, ZMQ_DONTWAIT); /* its address, which nobody needs */
-    accept_remember((int)fd);
+    n->feed_listener = (int)fd;
     (void)zmq_socket_monitor(n->feed, NULL, 0); /* stops what was started */
     return TRIAL_OK;
 }

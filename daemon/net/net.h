@@ -99,7 +99,7 @@ bool net_has_readers(net *n);
 
 /** Cut off everybody who listens to the feed: they connect again at once, and whoever may not is
  * not let in. Only where keys are in use. */
-void net_cut_feed(net *n);
+void net_cut_feed(const net *n);
 
 /** Publish on the feed; a reader that is too slow misses it. */
 void net_publish(net *n, trial_text topic, trial_bytes payload);

@@ -19,6 +19,7 @@ struct net {
     void *feed;
     void *monitor;
     void *feed_monitor;                /* while the feed is bound */
+    int feed_listener;                 /* whose connections may have to be cut */
     struct zap *zap;                   /* who decides about keys */
     char secret[TRIAL_KEY_TEXT_BYTES]; /* the daemon's own; "": it has none */
     int feed_fd; /* readable when there is something to take off that socket */
@@ -62,11 +63,8 @@ void parcel_done(net *n); /* when libzmq has let go of all of them */
 TRIAL_MUST_USE trial_code accept_bound(uint32_t descriptors, uint32_t listeners, trial_error *err);
 uint64_t accept_turned_away(void);
 
-/** Remember the connections of that listener from now on, so that they can be cut; 0: of none. */
-void accept_remember(int listener);
-
-/** End all connections of the listener that is remembered. */
-void accept_cut(void);
+/** End all connections of that listener. */
+void accept_cut(int listener);
 
 /* zap.c: who may come in (ZeroMQ RFC 27). */
 typedef struct zap zap;
@@ -93,7 +91,7 @@ net_who zap_who(const net *n, zmq_msg_t *frame);
 
 /* monitor.c: who is connected. */
 
-/** Between these two the feed is bound: its connections can be cut from then on. */
+/** Between these two the feed is bound: n->feed_listener is known from then on. */
 TRIAL_MUST_USE trial_code monitor_listener_begin(net *n, trial_error *err);
 TRIAL_MUST_USE trial_code monitor_listener_end(net *n, trial_error *err);
 

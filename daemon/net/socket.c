@@ -251,7 +251,6 @@ void net_close(net *n)
     if (n == NULL) {
         return;
     }
-    accept_remember(0);
     outbox_drop_all(n);
     for (int i = 0; i < NET_FRAMES; i++) {
         (void)zmq_msg_close(&n->frames[i]); /* initialised: cannot fail */
@@ -392,10 +391,9 @@ bool net_has_readers(net *n)
     return n->topics > 0;
 }
 
-void net_cut_feed(net *n)
+void net_cut_feed(const net *n)
 {
-    (void)n;
-    accept_cut();
+    accept_cut(n->feed_listener);
 }
 
 void net_publish(net *n, trial_text topic, trial_bytes payload)
