@@ -56,6 +56,19 @@ bool rules_in_force(const struct trial_exemption_fact *exemption, trial_date day
     return exemption->state != EXEMPTION_AT(REVOKED) || day < exemption->endedOn;
 }
 
+/* The last day a trial ran that was given up in that state. */
+static trial_date ran_until_given_up(const struct trial_trial *trial)
+{
+    switch (trial->abandonedAt) {
+    case TRIAL_CHOICE_stage_RUNNING:
+        return trial_date_of(trial->since);
+    case TRIAL_CHOICE_stage_SUSPENDED:
+        return trial->suspendedOn;
+    default:
+        return TRIAL_DATE_NONE; /* before the start */
+    }
+}
+
 /* The last day the trial ran: today while it runs; NONE where it never did or nobody knows. */
 static trial_date ran_until(const finder *in)
 {
@@ -65,14 +78,13 @@ static trial_date ran_until(const finder *in)
     case TRIAL_AT(RUNNING):
         return in->today;
     case TRIAL_AT(SUSPENDED):
-        return trial_date_of(trial->since);
+        return trial->suspendedOn;
     case TRIAL_AT(COMPLETED):
     case TRIAL_AT(EVALUATED):
     case TRIAL_AT(ASSESSED):
         return trial->completedOn;
     case TRIAL_AT(ABANDONED):
-        return trial->abandonedAt == TRIAL_CHOICE_stage_RUNNING ? trial_date_of(trial->since)
-                                                                : TRIAL_DATE_NONE;
+        return ran_until_given_up(trial);
     default:
         return TRIAL_DATE_NONE; /* before the start, or ended without one */
     }

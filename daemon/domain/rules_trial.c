@@ -249,6 +249,7 @@ DECIDED_BY_THE_MACHINE(trial_suspended)
 void apply_trial_suspended(trial_state *state, const trial_event *event, trial_arena *arena)
 {
     (void)arena;
+    state->as.trial.suspendedOn = trial_date_of(event->time);
     state->as.trial.expectedResume = event->as.trial_suspended.expectedResume;
 }
 
@@ -258,6 +259,7 @@ void apply_trial_resumed(trial_state *state, const trial_event *event, trial_are
 {
     (void)event;
     (void)arena;
+    state->as.trial.suspendedOn = TRIAL_DATE_NONE;
     state->as.trial.expectedResume = TRIAL_DATE_NONE;
 }
 

@@ -10,6 +10,7 @@
 
 #define LATE_FINAL "evaluation.published trial/t1 N 2019-01-01T00:00:00Z kind=final\n"
 #define PLAN_TO_2019 "trial.extended trial/t1 M 2018-06-01 from=2018-12-31 to=2019-12-31\n"
+#define SUSPENDED_LATE "trial.suspended trial/t1 N 2019-01-05\n"
 #define LAST_DAY "evaluation.published trial/t1 N 2018-12-31T23:59:59Z kind=final\n"
 #define PLANNED_AGAIN "evaluation.planned trial/t1 N 2017-04-14 evaluationId=v2 dueBy=2019-06-30\n"
 #define MEASURED_AT_THE_START                                                                      \
@@ -85,6 +86,29 @@ static const struct finding_case {
     { "a trial that ended in time ended in time", COMPLETED, "2018-12-31", "", NULL },
     { "a trial ran until it was given up",
       RUNNING PLAN_TO_2019 "trial.abandoned trial/t1 N 2019-01-05 stage=running\n",
+      "2018-01-01",
+      "past-exemption",
+      "trial.abandoned" },
+    { "a trial that is given up while suspended ran until it was suspended",
+      RUNNING SUSPENDED_LATE "trial.abandoned trial/t1 N 2019-06-01 stage=suspended\n",
+      "2018-01-01",
+      "past-planned-end past-exemption",
+      "trial.abandoned" },
+    { "of two suspensions the last one ended it",
+      RUNNING PLAN_TO_2019 "trial.suspended trial/t1 N 2017-09-01\n"
+                           "trial.resumed trial/t1 N 2017-10-01\n" SUSPENDED_LATE
+                           "trial.abandoned trial/t1 N 2019-06-01 stage=suspended\n",
+      "2018-01-01",
+      "past-exemption",
+      "trial.abandoned" },
+    { "a trial that was suspended in time may be given up later",
+      SUSPENDED "trial.abandoned trial/t1 N 2019-06-01 stage=suspended\n",
+      "2020-01-01",
+      "",
+      NULL },
+    { "a trial that went on and was given up ran until then",
+      SUSPENDED "trial.resumed trial/t1 N 2017-10-01\n" PLAN_TO_2019
+                "trial.abandoned trial/t1 N 2019-01-05 stage=running\n",
       "2018-01-01",
       "past-exemption",
       "trial.abandoned" },
