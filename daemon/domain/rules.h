@@ -5,6 +5,7 @@
 
 #include "trial/arena.h"
 #include "trial/state.h"
+#include "trial/value.h"
 
 /** What the engine found out about the event that a correction names. */
 typedef struct rules_correction {
@@ -12,10 +13,11 @@ typedef struct rules_correction {
     trial_text source;     /* of that event */
     trial_event_type type; /* of that event */
     const trial_field
-        *field;      /* of its data, its own or a common one; NULL where its shape has none */
-    bool is_there;   /* the data holds that field now, earlier corrections applied */
-    bool is_current; /* oldValue equals it, numbers as numbers */
-    bool fits;       /* newValue may stand in that field */
+        *field; /* of its data, its own or a common one; NULL where its shape has none */
+    const trial_value *current; /* what that field holds now, earlier corrections applied; NULL
+                                   where it is not there */
+    bool is_current;            /* oldValue equals it, numbers as numbers */
+    bool fits;                  /* newValue may stand in that field */
 } rules_correction;
 
 /**

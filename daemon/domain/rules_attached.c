@@ -117,7 +117,7 @@ judge_values(const rules_asked *asked, const rules_correction *found, trial_erro
 {
     const struct trial_correction_issued *event = &asked->event->as.correction_issued;
 
-    if (!found->is_there) {
+    if (found->current == NULL) {
         (void)trial_fail_rule_as(err,
                                  TRIAL_RULE_INCONSISTENT,
                                  TRIAL_REFUSED,
@@ -129,9 +129,10 @@ judge_values(const rules_asked *asked, const rules_correction *found, trial_erro
     if (!found->is_current) {
         (void)trial_fail_rule(err,
                               TRIAL_RULE_STALE_VALUE,
-                              "oldValue is not what stands in field '%.*s' of '%.*s' now",
+                              "oldValue is not what stands in field '%.*s' of '%.*s' now: %s",
                               TRIAL_TEXT_ARGS(event->field),
-                              TRIAL_TEXT_ARGS(event->corrects));
+                              TRIAL_TEXT_ARGS(event->corrects),
+                              rules_value(found->current).text);
         return trial_fail_field(err, "data.oldValue");
     }
     if (!found->fits) {

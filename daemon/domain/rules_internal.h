@@ -85,6 +85,10 @@ typedef struct rules_day_text {
 
 rules_day_text rules_day(trial_date date);
 
+/* A value of an event's data as words of a message, within one expression: a text in quotes, what a
+ * list holds by the side of each other, and of a map its size. */
+rules_words rules_value(const trial_value *value);
+
 /* Folding. */
 
 /* Add a cleared item to the end of a list of structs; gives its address. */

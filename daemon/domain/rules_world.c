@@ -1,6 +1,9 @@
 /* rules_world.c - looking at the rest of the world, and the parts of a sentence about it. */
 #include "rules_internal.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+
 trial_code rules_known(const rules_asked *asked,
                        trial_kind kind,
                        trial_text id,
@@ -96,6 +99,72 @@ rules_day_text rules_day(trial_date date)
         trial_date_write(date, day.text);
     }
     return day;
+}
+
+#define PLAIN_TEXT_MAX 100 /* of a text, so that a message stays a sentence */
+#define PLAIN_BYTES (PLAIN_TEXT_MAX + sizeof "''...")
+
+/* As few digits as read the same again. */
+static void write_float(double number, char *ret_text)
+{
+    int digits = 15;
+
+    do {
+        (void)snprintf(ret_text, PLAIN_BYTES, "%.*g", digits++, number);
+    } while (digits <= 17 && strtod(ret_text, NULL) != number);
+}
+
+/* Write a value, of a list or map no more than how large it is. */
+static void write_plain(const trial_value *value, char *ret_text)
+{
+    trial_text text;
+
+    switch (value->kind) {
+    case TRIAL_VALUE_NIL:
+        (void)snprintf(ret_text, PLAIN_BYTES, "nil");
+        break;
+    case TRIAL_VALUE_TRUTH:
+        (void)snprintf(ret_text, PLAIN_BYTES, "%s", value->as.truth ? "true" : "false");
+        break;
+    case TRIAL_VALUE_INTEGER:
+        (void)snprintf(ret_text, PLAIN_BYTES, "%lld", (long long)value->as.integer);
+        break;
+    case TRIAL_VALUE_UNSIGNED:
+        (void)snprintf(ret_text, PLAIN_BYTES, "%llu", (unsigned long long)value->as.count);
+        break;
+    case TRIAL_VALUE_FLOAT:
+        write_float(value->as.number, ret_text);
+        break;
+    case TRIAL_VALUE_TEXT:
+        text = value->as.text;
+        (void)snprintf(ret_text,
+                       PLAIN_BYTES,
+                       "'%.*s%s'",
+                       text.size > PLAIN_TEXT_MAX ? PLAIN_TEXT_MAX : (int)text.size,
+                       text.size == 0 ? "" : text.at,
+                       text.size > PLAIN_TEXT_MAX ? "..." : "");
+        break;
+    case TRIAL_VALUE_LIST:
+        (void)snprintf(ret_text, PLAIN_BYTES, "a list of %u", value->as.list.count);
+        break;
+    case TRIAL_VALUE_MAP:
+        (void)snprintf(ret_text, PLAIN_BYTES, "a map of %u", value->as.map.count);
+        break;
+    }
+}
+
+rules_words rules_value(const trial_value *value)
+{
+    bool is_full = value->kind == TRIAL_VALUE_LIST && value->as.list.count > 0;
+    uint32_t count = is_full ? value->as.list.count : 1;
+    rules_words words = { 0 };
+    char text[PLAIN_BYTES];
+
+    for (uint32_t i = 0; i < count; i++) {
+        write_plain(is_full ? value->as.list.items[i] : value, text);
+        rules_words_add(&words, trial_text_of(text));
+    }
+    return words;
 }
 
 bool rules_is_member(const struct trial_network *network, trial_text code)

@@ -149,18 +149,17 @@ static const trial_field *find_field(trial_event_type type, trial_text name)
     return field != NULL ? field : trial_shape_find(trial_shape_of_common(), name);
 }
 
-/* Are two canonical values the same, numbers as numbers? */
-static bool values_equal(trial_bytes a, trial_bytes b, trial_arena *arena)
+/* A canonical value as a tree; NULL where there is none. */
+static const trial_value *value_of(trial_bytes bytes, trial_arena *arena)
 {
-    pack_reader reader_a = pack_reader_of(a);
-    pack_reader reader_b = pack_reader_of(b);
-    trial_value *value_a = NULL;
-    trial_value *value_b = NULL;
+    pack_reader reader = pack_reader_of(bytes);
+    trial_value *value = NULL;
     trial_error ignored = TRIAL_ERROR_NONE;
 
-    return pack_value(&reader_a, arena, &value_a, &ignored) == TRIAL_OK &&
-           pack_value(&reader_b, arena, &value_b, &ignored) == TRIAL_OK &&
-           trial_value_equal(value_a, value_b);
+    if (bytes.data == NULL || pack_value(&reader, arena, &value, &ignored) != TRIAL_OK) {
+        return NULL;
+    }
+    return value;
 }
 
 trial_code history_find_corrected(const fold_rows *rows,
@@ -172,7 +171,7 @@ trial_code history_find_corrected(const fold_rows *rows,
                                   trial_error *err)
 {
     struct history history;
-    trial_bytes current;
+    const trial_value *old = value_of(correction->oldValue, arena);
     struct told *told;
     trial_error ignored = TRIAL_ERROR_NONE;
     trial_code code = load(rows, last, arena, &history, err);
@@ -185,16 +184,15 @@ trial_code history_find_corrected(const fold_rows *rows,
     if (told == NULL) {
         return TRIAL_OK;
     }
-    current = proto_data_field(told->data, correction->field);
     *ret_correction = (rules_correction){
         .is_found = true,
         .source = told->recorded.source,
         .type = told->recorded.type,
         .field = find_field(told->recorded.type, correction->field),
-        .is_there = current.data != NULL,
+        .current = value_of(proto_data_field(told->data, correction->field), arena),
     };
-    ret_correction->is_current =
-        current.data != NULL && values_equal(current, correction->oldValue, arena);
+    ret_correction->is_current = ret_correction->current != NULL && old != NULL &&
+                                 trial_value_equal(ret_correction->current, old);
     ret_correction->fits =
         ret_correction->field == NULL ||
         pack_fits(correction->newValue, ret_correction->field, arena, &ignored) == TRIAL_OK;

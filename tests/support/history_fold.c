@@ -58,6 +58,8 @@ static bool bytes_are(trial_bytes bytes, const char *text)
     return bytes.size == strlen(text) && memcmp(bytes.data, text, bytes.size) == 0;
 }
 
+static const trial_value stands = { .kind = TRIAL_VALUE_NIL }; /* whatever the event says */
+
 static rules_correction find_corrected(const history *past, const trial_event *event)
 {
     const struct trial_correction_issued *issued = &event->as.correction_issued;
@@ -74,7 +76,7 @@ static rules_correction find_corrected(const history *past, const trial_event *e
         found.source = old->source;
         found.type = old->type;
         found.field = trial_shape_find(trial_event_row_of(old->type)->shape(), issued->field);
-        found.is_there = found.field != NULL;
+        found.current = found.field == NULL ? NULL : &stands;
         found.is_current = !bytes_are(issued->oldValue, "stale");
         found.fits = !bytes_are(issued->newValue, "unfit");
     }

@@ -467,6 +467,17 @@ class Correction(RulesCase):
         self.assertEqual((row["baseline"], row["corrections"]), (13.5, 2))
         self.assertEqual(self.peer.read_all(types=["baseline.recorded"])[0]["data"]["value"], 10)
 
+    def test_a_stale_value_is_told_what_stands(self):
+        for stands, said in ((12, "12"), (0.1, "0.1"), (2 ** 63, str(2 ** 63)), (True, "true"),
+                             (None, "nil"), ("", "''"), ("x" * 101, f"'{'x' * 100}...'"),
+                             (["a", 1, [2]], "'a', 1, a list of 1"), ({"a": 1}, "a map of 1")):
+            event = self.world.activity(note=stands)
+            self.accepted(event)
+            error = self.refused("stale-value", self.world.event(
+                "correction.issued", event["subject"], event["time"], PRESS, newValue=1,
+                corrects=event["id"], field="note", oldValue="-", reason="slip"))
+            self.assertTrue(error.message.endswith(f"now: {said}"), error)
+
     def test_a_correction_names_an_event_of_the_history_and_a_field_of_it(self):
         self.refused("unknown-subject", changed(self.event, data={"corrects": "none"}))
         other = self.peer.read_all(types=["programme.opened"])[0]["id"]
