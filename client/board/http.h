@@ -47,6 +47,7 @@ struct board_exchange {
     trial_error fault;  /* of the target; code TRIAL_OK where it has none */
     unsigned fault_status;
     bool is_known;     /* the library has shown its header */
+    bool is_head;      /* the method is HEAD: no body is sent */
     bool is_begun;     /* the desk has it */
     bool is_suspended; /* waits for the desk, or for something to send */
     bool is_counted;   /* in answer_count */

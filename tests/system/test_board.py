@@ -153,6 +153,13 @@ class Answers(harness.ImportedCase):
         self.assertEqual((head.status, head.headers["Content-Type"]),
                          (200, "text/event-stream; charset=utf-8"))
 
+    def test_nothing_follows_the_header_of_an_answer_to_head(self):
+        for target in ("/api/v1/events", "/api/v1/events?from=1", "/api/v1/events?from=x", "/metrics"):
+            with self.subTest(target):
+                got = self.board.raw(f"HEAD {target} HTTP/1.1\r\nHost: localhost\r\n"
+                                     "Connection: close\r\n\r\n".encode())
+                self.assertEqual(got.partition(b"\r\n\r\n")[2], b"")
+
     def test_every_answer_keeps_the_browser_in_its_bounds(self):
         for target in ("/", "/api/v1/", "/api/v1/funnel", "/api/v1/nothing", "/metrics", "/healthz",
                        "/api/v1/trial?nofield=1"):
