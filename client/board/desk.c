@@ -11,6 +11,7 @@
 
 #define NO_STORE "no-store"
 #define MONITOR_WAIT_MS 2000 /* who watches us asks every few seconds, and gives up in ten */
+#define CODINGS_MAX 16       /* of Accept-Encoding; a browser names four */
 
 unsigned desk_status(trial_code code)
 {
@@ -62,13 +63,41 @@ void desk_answer_value(board_exchange *exchange, const char *cache, const trial_
     exchange_answer(exchange, &form, body, size);
 }
 
-/* Does the browser take gzip? A quality of nought says it does not. */
+/* Is it the name of gzip, with no quality of nought behind it? */
+static bool is_gzip(trial_text coding)
+{
+    const char *mark = memchr(coding.at, ';', coding.size);
+    uint32_t size = mark == NULL ? coding.size : (uint32_t)(mark - coding.at);
+    trial_text name = trial_text_trim((trial_text){ coding.at, size });
+    trial_text rest = TRIAL_TEXT("");
+    bool is_nought = false;
+
+    if (mark != NULL) {
+        rest = trial_text_trim((trial_text){ mark + 1, coding.size - size - 1 });
+    }
+    if (rest.size > 2 && strncasecmp(rest.at, "q=", 2) == 0) {
+        uint32_t at = 2;
+
+        while (at < rest.size && (rest.at[at] == '0' || rest.at[at] == '.')) {
+            at++;
+        }
+        is_nought = at == rest.size;
+    }
+    return name.size == 4 && strncasecmp(name.at, "gzip", 4) == 0 && !is_nought;
+}
+
 static bool takes_gzip(const board_exchange *exchange)
 {
     trial_text accepted = exchange_header(exchange, "Accept-Encoding");
-    const char *at = accepted.size == 0 ? NULL : strstr(accepted.at, "gzip");
+    trial_text codings[CODINGS_MAX];
+    uint32_t count = accepted.size == 0 ? 0 : desk_split(accepted, codings, CODINGS_MAX);
 
-    return at != NULL && strncmp(at, "gzip;q=0", 8) != 0;
+    for (uint32_t i = 0; i < count && i < CODINGS_MAX; i++) {
+        if (is_gzip(codings[i])) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void answer_file(board_state *board, board_exchange *exchange)

@@ -513,7 +513,10 @@ class Files(unittest.TestCase):
         self.assertNotEqual(packed.headers["ETag"], plain.headers["ETag"])
         self.assertEqual(packed.headers["Vary"], "Accept-Encoding")
         self.assertEqual(plain.headers["Vary"], "Accept-Encoding")
-        for accepted in ("br", "gzip;q=0", "identity"):
+        for accepted in ("gzip;q=0.5", "br;q=0, GZIP ; q=1.000"):
+            answer = self.board.ask(target, headers={"Accept-Encoding": accepted})
+            self.assertEqual(answer.headers["Content-Encoding"], "gzip")
+        for accepted in ("br", "gzip;q=0", "identity", "gzip; q=0", "gzip ;q=0.000, br", "not-gzip"):
             answer = self.board.ask(target, headers={"Accept-Encoding": accepted})
             self.assertNotIn("Content-Encoding", answer.headers)
         small = self.board.ask("/style.css", headers={"Accept-Encoding": "gzip"})
