@@ -73,6 +73,9 @@ trial_code decide_round_opened(const rules_asked *asked, trial_error *err)
     return trial_fail_field(err, "data.round");
 }
 
+/* A round is opened a second time only where a correction gave it another's number. The later event
+ * counts, as everywhere in a fold: the round is open again, and nothing is left of how it closed.
+ * That it was opened before is a finding. */
 void apply_round_opened(trial_state *state, const trial_event *event, trial_arena *arena)
 {
     const struct trial_round_opened *opened = &event->as.round_opened;
@@ -85,6 +88,8 @@ void apply_round_opened(trial_state *state, const trial_event *event, trial_aren
     round->round = opened->round;
     round->opensOn = opened->opensOn;
     round->deadline = opened->deadline;
+    round->closedAt = TRIAL_INSTANT_NONE;
+    round->received = (trial_integer){ 0 };
     round->position = rules_position(event);
 }
 

@@ -6,7 +6,7 @@
 
 /** Raise it with every change of the fold's code that makes other states of the same events: stores
  * are then rebuilt in the background when the daemon starts. */
-#define FOLD_VERSION 1
+#define FOLD_VERSION 2
 
 #define FOLD_ROW_KEY "fold"
 #define FOLD_ROW_BYTES ((size_t)16)

@@ -176,6 +176,21 @@ static void test_what_happens_twice_is_folded_once(void **state)
     assert_int_equal(get(TRIAL_KIND_PROGRAMME, "p1")->as.programme.rounds.count, 1);
 }
 
+static void test_a_round_that_opens_again_is_open(void **state)
+{
+    const struct trial_round_fact *round;
+
+    (void)state;
+    history_given(&past, WORLD "round.closed programme/p1 M 2016-12-02 received=33\n");
+    happens("round.opened programme/p1 M 2017-01-02 opensOn=2017-01-02 deadline=2017-05-01");
+    round = &get(TRIAL_KIND_PROGRAMME, "p1")->as.programme.rounds.items[0];
+    assert_int_equal(round->deadline, day("2017-05-01"));
+    assert_int_equal(round->closedAt, TRIAL_INSTANT_NONE);
+    assert_false(round->received.is_set);
+    happens("round.closed programme/p1 M 2017-05-02 received=41");
+    assert_int_equal(round->received.value, 41);
+}
+
 static void test_memberships_end_by_leaving_or_with_the_network(void **state)
 {
     const struct trial_network *network;
@@ -412,6 +427,7 @@ int main(void)
         TEST(a_step_without_its_cause_has_happened_all_the_same),
         TEST(an_event_of_another_kind_of_subject_changes_nothing),
         TEST(what_happens_twice_is_folded_once),
+        TEST(a_round_that_opens_again_is_open),
         TEST(memberships_end_by_leaving_or_with_the_network),
         TEST(a_municipality_keeps_the_names_it_had),
         TEST(a_programme_keeps_its_period_and_its_rounds),
