@@ -345,6 +345,14 @@ static const char *without_bars(char *text)
     return text;
 }
 
+/* The status of a plugin. Nobody has read what could not be written: that is not OK. */
+static int close_line(const struct check *check)
+{
+    bool has_arrived = fflush(stdout) == 0 && ferror(stdout) == 0;
+
+    return (int)(has_arrived || check->state != STATE_OK ? check->state : STATE_UNKNOWN);
+}
+
 static int tell(struct check *check, bool has_figures)
 {
     trial_arena *arena = &check->ctl->arena;
@@ -363,7 +371,7 @@ static int tell(struct check *check, bool has_figures)
             print_figures(check);
         }
         (void)putchar('\n');
-        return (int)check->state;
+        return close_line(check);
     }
     trial_value_set(arena, document, "state", trial_value_word(arena, state_names[check->state]));
     trial_value_set(arena, document, "text", trial_value_text(arena, text));
@@ -372,7 +380,7 @@ static int tell(struct check *check, bool has_figures)
         trial_value_set(arena, document, "conditions", check->conditions);
     }
     json_print(stdout, document);
-    return (int)check->state;
+    return close_line(check);
 }
 
 int ctl_check(ctl_command *ctl)

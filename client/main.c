@@ -2,6 +2,7 @@
  */
 #include "ctl.h"
 #include "manual.h"
+#include "streams.h"
 
 #include <argp.h>
 #include <assert.h>
@@ -102,6 +103,16 @@ static void print_help(const ctl_verb_row *verb)
     argp_help(&argp, stdout, ARGP_HELP_SHORT_USAGE | ARGP_HELP_LONG | ARGP_HELP_DOC, program);
 }
 
+/* What was printed must have arrived: a full disk behind stdout is no success. */
+static int close_output(int status)
+{
+    if (fflush(stdout) == 0 && ferror(stdout) == 0) {
+        return status;
+    }
+    ctl_say("storage: writing to standard output: %s", strerrordesc_np(errno));
+    return status == CTL_EXIT_DONE ? CTL_EXIT_LOCAL : status;
+}
+
 static error_t keep_argument(ctl_command *ctl, const char *argument)
 {
     if (ctl->verb == NULL) {
@@ -139,11 +150,11 @@ static error_t on_argument(int key, char *argument, struct argp_state *state)
     }
     if (key == KEY_HELP) {
         print_help(find_verb(ctl->verb));
-        exit(CTL_EXIT_DONE);
+        exit(close_output(CTL_EXIT_DONE));
     }
     if (key == KEY_VERSION) {
         (void)printf("trialctl %s\n", TRIALD_VERSION);
-        exit(CTL_EXIT_DONE);
+        exit(close_output(CTL_EXIT_DONE));
     }
     return ARGP_ERR_UNKNOWN;
 }
@@ -218,22 +229,13 @@ static void mind_letters(void)
     }
 }
 
-/* What was printed must have arrived: a full disk behind stdout is no success. */
-static int close_output(int status)
-{
-    if (fflush(stdout) == 0 && ferror(stdout) == 0) {
-        return status;
-    }
-    ctl_say("storage: writing to standard output: %s", strerrordesc_np(errno));
-    return status == CTL_EXIT_DONE ? CTL_EXIT_LOCAL : status;
-}
-
 int main(int count, char **words)
 {
     static ctl_command ctl; /* large: it holds every argument */
     const ctl_verb_row *verb;
     int status;
 
+    proto_streams_hold();
     mind_letters();
     mind_interrupts();
     read_command_line(&ctl, count, words);

@@ -2,6 +2,7 @@
  * printed. */
 #include "host.h"
 #include "loop.h"
+#include "streams.h"
 #include "tasks.h"
 
 #include <errno.h>
@@ -75,6 +76,18 @@ static int leave(int status, const trial_error *err)
         host_log(HOST_NOTICE, "trial-trouble(7) says what to do");
     }
     return status;
+}
+
+/* What was asked for and printed must have arrived: a full disk behind stdout is no success. */
+static int close_output(int status)
+{
+    trial_error err = TRIAL_ERROR_NONE;
+
+    if ((fflush(stdout) == 0 && ferror(stdout) == 0) || status != EXIT_SUCCESS) {
+        return status;
+    }
+    (void)trial_fail_errno(&err, errno, "writing to standard output");
+    return leave(EXIT_STORE_FAILED, &err);
 }
 
 /* LMDB follows damaged pages out of its file. That is the disk's failure and not ours. */
@@ -394,17 +407,20 @@ int main(int argc, char **argv)
     static struct config config; /* tens of kilobytes: not for the stack */
     static loop l;
     trial_error err = TRIAL_ERROR_NONE;
-    trial_code code = config_read(argc, argv, environ, &config, &err);
+    trial_code code;
     int status;
 
+    proto_streams_hold();
+    code = config_read(argc, argv, environ, &config, &err);
     if (code != TRIAL_OK) {
         return leave(is_short_of(err.system_errno) ? EXIT_FAILURE : config_exit_status(code), &err);
     }
     if (config.is_answered) {
-        return config.is_checked ? check_keys(&config, &err) : EXIT_SUCCESS;
+        return close_output(config.is_checked ? check_keys(&config, &err) : EXIT_SUCCESS);
     }
     if (config.task != CONFIG_SERVE) {
-        return config.task == CONFIG_VERIFY ? tasks_verify(&config) : tasks_restore(&config);
+        return close_output(config.task == CONFIG_VERIFY ? tasks_verify(&config)
+                                                         : tasks_restore(&config));
     }
     l.config = &config;
     l.rights = rights_new();

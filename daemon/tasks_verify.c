@@ -145,7 +145,7 @@ static int wait_for(pid_t child, const struct looked *looked)
            watches[END].revents == 0) {
         uint64_t done = looked->progress.done;
 
-        if ((watches[READER].revents & POLLERR) != 0) {
+        if ((watches[READER].revents & (POLLERR | POLLNVAL)) != 0) {
             (void)kill(child, SIGKILL); /* our own child, not waited for yet */
             break;
         }

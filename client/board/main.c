@@ -2,7 +2,9 @@
  * one thread asks, follows and answers, and nothing in it waits but the loop. */
 #include "board.h"
 #include "host.h"
+#include "streams.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -195,18 +197,30 @@ static int serve(board_state *board, trial_error *err)
     return code == TRIAL_OK ? EXIT_SUCCESS : code == TRIAL_INVALID ? EXIT_CONFIG : EXIT_FAILURE;
 }
 
+/* What was asked for and printed must have arrived: a full disk behind stdout is no success. */
+static int close_output(void)
+{
+    if (fflush(stdout) == 0 && ferror(stdout) == 0) {
+        return EXIT_SUCCESS;
+    }
+    (void)fprintf(stderr, "trialboard: writing to standard output: %s\n", strerrordesc_np(errno));
+    return EXIT_FAILURE;
+}
+
 int main(int argc, char **argv)
 {
     static board_state board; /* large: it holds the settings' text */
     trial_error err = TRIAL_ERROR_NONE;
-    trial_code code = settings_read(argc, argv, environ, &board.settings, &err);
+    trial_code code;
 
+    proto_streams_hold();
+    code = settings_read(argc, argv, environ, &board.settings, &err);
     if (code != TRIAL_OK) {
         (void)fprintf(stderr, "trialboard: %s\n", err.text);
         return code == TRIAL_MALFORMED ? EXIT_USAGE : EXIT_CONFIG;
     }
     if (board.settings.is_answered) {
-        return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+        return close_output();
     }
     return serve(&board, &err);
 }
