@@ -1,5 +1,6 @@
 /* overlay.c - see overlay.h. Open addressing with linear probing; rows are only ever taken out in
- * the reverse of the order they came in, so a slot can simply be freed again. */
+ * the reverse of the order they came in, so a slot can simply be freed again, and memory with it.
+ */
 #include "overlay.h"
 
 #include "store_internal.h"
@@ -251,6 +252,8 @@ static void save(overlay *o, uint32_t index)
 
     undo->was_there = true;
     undo->was_deleted = row->is_deleted;
+    undo->value = row->value;
+    undo->value_room = row->value_room;
     undo->value_size = row->value_size;
     o->undo_bytes =
         grown(o->undo_bytes, o->undo_size + row->value_size, 4096, 1, &o->undo_bytes_room);
@@ -377,6 +380,8 @@ void overlay_mark(overlay *o)
     o->undo_size = 0;
     o->mark_records = o->record_count;
     o->mark_log_size = o->log_size;
+    o->mark_chunk = o->chunk;
+    o->mark_used = o->chunk == NULL ? 0 : o->chunk->used;
     o->epoch++;
     if (o->epoch == 0) { /* after 2^32 marks an old row could pass for saved */
         for (size_t i = 0; i < o->row_count; i++) {
@@ -397,6 +402,15 @@ static void remove_newest_row(overlay *o, uint32_t index)
     o->row_count--;
 }
 
+/* Nothing that stays lies behind the mark, for a value that was moved is moved back. */
+static void give_chunks_back(overlay *o)
+{
+    o->chunk = o->mark_chunk == NULL ? o->chunks : o->mark_chunk;
+    if (o->chunk != NULL) {
+        o->chunk->used = o->mark_used;
+    }
+}
+
 void overlay_rewind(overlay *o)
 {
     while (o->undo_count > 0) {
@@ -405,7 +419,9 @@ void overlay_rewind(overlay *o)
         if (undo->was_there) {
             overlay_row *row = &o->rows[undo->row];
 
-            row->value_size = undo->value_size; /* its room never shrank */
+            row->value = undo->value;
+            row->value_room = undo->value_room;
+            row->value_size = undo->value_size;
             row->is_deleted = undo->was_deleted;
             if (undo->value_size > 0) {
                 memcpy(row->value, o->undo_bytes + undo->offset, undo->value_size);
@@ -416,5 +432,6 @@ void overlay_rewind(overlay *o)
     }
     o->record_count = o->mark_records;
     o->log_size = o->mark_log_size;
+    give_chunks_back(o);
     overlay_mark(o);
 }

@@ -32,9 +32,11 @@ typedef struct overlay_record {
 
 /** What a row was before the mark, newest last. */
 typedef struct overlay_undo {
-    size_t offset; /* of the old value in undo_bytes */
-    uint32_t row;
+    size_t offset;  /* of the old value in undo_bytes */
+    uint8_t *value; /* where it lay */
+    uint32_t value_room;
     uint32_t value_size;
+    uint32_t row;
     bool was_there;
     bool was_deleted;
 } overlay_undo;
@@ -65,6 +67,8 @@ typedef struct overlay {
     uint32_t epoch;
     size_t mark_records;
     size_t mark_log_size;
+    overlay_chunk *mark_chunk;
+    size_t mark_used; /* of that chunk */
 } overlay;
 
 /** Forget everything and keep the memory; the next record has position `first`. */

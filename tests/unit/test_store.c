@@ -1,5 +1,6 @@
 /* test_store.c - rows and records as the store's callers see them: put, read back, undone,
  * committed and walked. */
+#include "overlay.h"
 #include "store_fixture.h"
 
 static void test_a_new_store_is_empty_and_has_a_name(void **state)
@@ -180,6 +181,45 @@ static void test_rewind_keeps_thousands_of_rows_straight(void **state)
         }
     }
     assert_int_equal(store_head(f->s), 20);
+}
+
+/* Nobody commits what was undone, so nothing else would ever give its memory back. */
+static void test_what_is_rewound_holds_no_memory(void **state)
+{
+    static const uint8_t large[100000];
+    const trial_bytes sizes[] = { { large, 100 }, { large, sizeof large }, { large, 3 } };
+    overlay o = { 0 };
+    size_t bytes = 0;
+
+    (void)state;
+    overlay_reset(&o, 1);
+    for (int turn = 0; turn < 200; turn++) {
+        for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+            overlay_put(&o, STORE_STATE, bytes_of("kept"), sizes[i]);
+            overlay_put(&o, STORE_STATE, bytes_of("new"), sizes[i]);
+        }
+        bytes = turn == 0 ? overlay_row_bytes(&o) : bytes;
+        assert_int_equal(overlay_row_bytes(&o), bytes);
+        overlay_rewind(&o);
+        assert_true(overlay_is_empty(&o));
+    }
+    overlay_put(&o, STORE_STATE, bytes_of("kept"), bytes_of("old"));
+    overlay_mark(&o);
+    for (int turn = 0; turn < 200; turn++) {
+        const overlay_row *row;
+
+        for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+            overlay_put(&o, STORE_STATE, bytes_of("kept"), sizes[i]);
+        }
+        bytes = turn == 0 ? overlay_row_bytes(&o) : bytes;
+        assert_int_equal(overlay_row_bytes(&o), bytes);
+        overlay_rewind(&o);
+        row = overlay_find(
+            &o, overlay_hash(STORE_STATE, bytes_of("kept")), STORE_STATE, bytes_of("kept"));
+        assert_non_null(row);
+        assert_bytes(overlay_value(row), bytes_of("old"));
+    }
+    overlay_done(&o);
 }
 
 static void test_what_is_flushed_cannot_be_rewound(void **state)
@@ -380,6 +420,7 @@ int main(void)
         STORE_TEST(test_rewind_undoes_all_since_the_mark),
         STORE_TEST(test_rewind_uncovers_what_lies_below),
         STORE_TEST(test_rewind_keeps_thousands_of_rows_straight),
+        STORE_TEST(test_what_is_rewound_holds_no_memory),
         STORE_TEST(test_what_is_flushed_cannot_be_rewound),
         STORE_TEST(test_a_large_value_and_record_come_back_whole),
         STORE_TEST(test_puts_without_a_record_are_committed),
