@@ -34,10 +34,26 @@ struct xes {
     uint64_t piece_room;
 };
 
+/* The bytes of a character that UTF-8 has and XML 1.0 has not, not even escaped: a control
+ * character, U+FFFE, U+FFFF. 0: it is another. */
+static uint32_t size_of_none(trial_text text)
+{
+    unsigned char c = (unsigned char)text.at[0];
+
+    if (c < 0x20) {
+        return 1;
+    }
+    return trial_text_starts(text, TRIAL_TEXT("\xef\xbf\xbe")) ||
+                   trial_text_starts(text, TRIAL_TEXT("\xef\xbf\xbf"))
+               ? 3
+               : 0;
+}
+
 static void put_xml(FILE *out, trial_text text)
 {
     for (uint32_t i = 0; i < text.size; i++) {
         unsigned char c = (unsigned char)text.at[i];
+        uint32_t none;
 
         switch (c) {
         case '&':
@@ -58,9 +74,10 @@ static void put_xml(FILE *out, trial_text text)
             (void)fprintf(out, "&#%d;", c);
             break;
         default:
-            /* XML 1.0 has no other control characters, not even escaped. */
-            if (c < 0x20) {
+            none = size_of_none((trial_text){ text.at + i, text.size - i });
+            if (none > 0) {
                 (void)fputs("\xef\xbf\xbd", out);
+                i += none - 1;
             } else {
                 (void)putc(c, out);
             }

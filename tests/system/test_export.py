@@ -4,6 +4,7 @@ store."""
 import csv
 import io
 import json
+import unittest
 import xml.etree.ElementTree as xml
 
 import harness
@@ -120,6 +121,36 @@ class Export(harness.ImportedCase):
             self.assertEqual(json.loads(empty.ctl("export", "--format", "ocel").out)["events"], [])
             xml.fromstring(empty.ctl("export", "--format", "xes").out)
             self.assertLessEqual(len(empty.ctl("export", "--format", "csv").out.splitlines()), 1)
+
+
+class Awkward(unittest.TestCase):
+    """A foreign log has fields of any name and text of any character that UTF-8 has."""
+
+    def setUp(self):
+        self.daemon = harness.Daemon().start()
+        self.addCleanup(self.daemon.close)
+
+    def put(self, data, **extensions):
+        sent = {"id": str(len(self.daemon.log())), "source": "/x", "type": "activity.completed",
+                "subject": "case/1", "time": "2020-01-01T00:00:00Z",
+                "data": {"activity": "a", **data}, **extensions}
+        self.assertEqual(self.daemon.import_events([sent])["appended"], 1)
+        return sent
+
+    def export(self, form):
+        return self.daemon.ctl("export", "--format", form).out
+
+    def test_what_xml_cannot_say_is_replaced(self):
+        self.put({"t": "a\ufffeb\uffffc\x01d\ufffde", "k\ufffe": "\u00ef\U0001fffe"})
+        self.put({"t": "]]> & <b> \"q\" 'a'\ttab\nline\r\nend", "s": "\u0085\u2028\x7f\U0010ffff"})
+        root = xml.fromstring(self.export("xes"))
+        said = {s.get("key"): s.get("value") for s in root.iter(XES + "string")}
+        self.assertEqual(said["data.k\ufffd"], "\u00ef\U0001fffe")
+        self.assertEqual([s.get("value") for s in root.iter(XES + "string")
+                          if s.get("key") == "data.t"],
+                         ["a\ufffdb\ufffdc\ufffdd\ufffde",
+                          "]]> & <b> \"q\" 'a'\ttab\nline\r\nend"])
+        self.assertEqual(said["data.s"], "\u0085\u2028\x7f\U0010ffff")
 
 
 if __name__ == "__main__":
