@@ -90,7 +90,8 @@ static trial_value *extensions_of(trial_arena *arena, const trial_value *event)
         const trial_entry *entry = &event->as.map.entries[i];
         bool is_known = trial_text_is(entry->name, "specversion");
 
-        for (size_t k = 0; k < CSV_COLUMNS && !is_known; k++) {
+        /* The last column is no attribute, and an extension attribute may have its name. */
+        for (size_t k = 0; k < CSV_COLUMNS - 1 && !is_known; k++) {
             is_known = trial_text_is(entry->name, csv_columns[k]);
         }
         if (!is_known) {

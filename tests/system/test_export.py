@@ -152,6 +152,11 @@ class Awkward(unittest.TestCase):
                           "]]> & <b> \"q\" 'a'\ttab\nline\r\nend"])
         self.assertEqual(said["data.s"], "\u0085\u2028\x7f\U0010ffff")
 
+    def test_an_attribute_that_has_the_name_of_a_column(self):
+        self.put({}, extensions="mine", other=7)
+        row, = csv.DictReader(io.StringIO(self.export("csv"), newline=""))
+        self.assertEqual(json.loads(row["extensions"]), {"extensions": "mine", "other": 7})
+
 
 if __name__ == "__main__":
     harness.main()
