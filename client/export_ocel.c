@@ -52,14 +52,21 @@ static void push_name(trial_arena *arena, struct names *names, trial_text name)
     names->items[names->count++] = trial_arena_text(arena, name);
 }
 
-static void add_name(trial_arena *arena, struct names *names, trial_text name)
+static bool has_name(const struct names *names, trial_text name)
 {
     for (uint32_t i = 0; i < names->count; i++) {
         if (trial_text_equal(names->items[i], name)) {
-            return;
+            return true;
         }
     }
-    push_name(arena, names, name);
+    return false;
+}
+
+static void add_name(trial_arena *arena, struct names *names, trial_text name)
+{
+    if (!has_name(names, name)) {
+        push_name(arena, names, name);
+    }
 }
 
 static struct event_type *type_of(export_run *run, trial_text name)
@@ -180,22 +187,26 @@ static void put_relation(export_run *run, trial_text object, const char *qualifi
     add_object(run, object);
 }
 
-/* A short id or a whole subject as the object it names. */
+/* A short id or a whole subject as the object it names. `seen` has those of the field so far: a
+ * relation is there once, and who puts them into tables refuses a second. */
 static void put_reference(export_run *run,
                           trial_arena *scratch,
                           const struct reference *reference,
-                          const trial_value *value)
+                          const trial_value *value,
+                          struct names *seen)
 {
-    if (value->kind == TRIAL_VALUE_TEXT && value->as.text.size > 0) {
-        bool is_whole = memchr(value->as.text.at, '/', value->as.text.size) != NULL;
+    trial_text object;
 
-        put_relation(
-            run,
-            is_whole ? value->as.text
-                     : trial_arena_print(
-                           scratch, "%s/%.*s", reference->kind, TRIAL_TEXT_ARGS(value->as.text)),
-            reference->field,
-            false);
+    if (value->kind != TRIAL_VALUE_TEXT || value->as.text.size == 0) {
+        return;
+    }
+    object = value->as.text;
+    if (memchr(object.at, '/', object.size) == NULL) {
+        object = trial_arena_print(scratch, "%s/%.*s", reference->kind, TRIAL_TEXT_ARGS(object));
+    }
+    if (!has_name(seen, object)) {
+        push_name(scratch, seen, object);
+        put_relation(run, object, reference->field, false);
     }
 }
 
@@ -207,13 +218,14 @@ static void put_relations(export_run *run, trial_arena *scratch, const trial_val
     put_relation(run, trial_value_get_text(event, "subject"), "subject", true);
     for (size_t i = 0; i < sizeof references / sizeof references[0]; i++) {
         const trial_value *value = trial_value_get(data, references[i].field);
+        struct names seen = { 0 };
 
         if (value != NULL && value->kind == TRIAL_VALUE_LIST) {
             for (uint32_t k = 0; k < value->as.list.count; k++) {
-                put_reference(run, scratch, &references[i], value->as.list.items[k]);
+                put_reference(run, scratch, &references[i], value->as.list.items[k], &seen);
             }
         } else if (value != NULL) {
-            put_reference(run, scratch, &references[i], value);
+            put_reference(run, scratch, &references[i], value, &seen);
         }
     }
     (void)putc(']', run->out);

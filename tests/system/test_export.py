@@ -157,6 +157,13 @@ class Awkward(unittest.TestCase):
         row, = csv.DictReader(io.StringIO(self.export("csv"), newline=""))
         self.assertEqual(json.loads(row["extensions"]), {"extensions": "mine", "other": 7})
 
+    def test_a_relation_is_there_once(self):
+        self.put({"trials": ["a", "b", "a", "trial/a", 3], "copyOf": "a"})
+        event, = json.loads(self.export("ocel"))["events"]
+        self.assertEqual([(r["objectId"], r["qualifier"]) for r in event["relationships"]],
+                         [("case/1", "subject"), ("trial/a", "trials"), ("trial/b", "trials"),
+                          ("trial/a", "copyOf")])
+
 
 if __name__ == "__main__":
     harness.main()
