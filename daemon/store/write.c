@@ -2,6 +2,10 @@
 #include "journal_format.h"
 #include "store_internal.h"
 
+/* Until the journal is free: the one that runs, one of what was frozen meanwhile where readers hold
+ * so many layers that no other can be, and one of the rest. */
+#define ROOM_COMMITS 3u
+
 uint64_t store_head(const store *s)
 {
     return s->head;
@@ -136,13 +140,18 @@ static bool disk_has_room(store *s)
 /* Both files hold what LMDB lacks: wait for the commit that runs, or try one that failed again. */
 static trial_code make_room(store *s, uint64_t size, trial_error *err)
 {
-    trial_code code;
+    trial_code code = TRIAL_OK;
 
-    if (s->commit_failed_ms == 0 || space_now_ms() - s->commit_failed_ms >= STORE_RETRY_COMMIT_MS) {
-        store_commit_begin(s);
+    for (uint32_t i = 0;
+         i < ROOM_COMMITS && code == TRIAL_OK && !journal_has_room(&s->journal, size, s->committed);
+         i++) {
+        if (s->commit_failed_ms == 0 ||
+            space_now_ms() - s->commit_failed_ms >= STORE_RETRY_COMMIT_MS) {
+            store_commit_begin(s);
+        }
+        commit_wait(s);
+        code = store_commit_end(s, err);
     }
-    commit_wait(s);
-    code = store_commit_end(s, err);
     if (code == TRIAL_OK && !journal_has_room(&s->journal, size, s->committed)) {
         code = trial_fail(err,
                           TRIAL_NO_SPACE,

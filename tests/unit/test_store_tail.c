@@ -225,21 +225,29 @@ static void test_what_is_not_flushed_is_in_no_tail(void **state)
     store_tail_give(tail);
 }
 
-static void test_commits_go_on_while_all_tails_are_held(void **state)
+/* Take tails until none is given any more; returns how many were. */
+static uint32_t take_all(fixture *f, store_tail *ret_tails[LAYERS_TRIED])
 {
-    fixture *f = *state;
-    store_tail *tails[LAYERS_TRIED];
     uint32_t count = 0;
     bool is_full = false;
 
     while (!is_full && count < LAYERS_TRIED) {
         put(f, "a", "1");
         append(f, 16);
-        tails[count] = take(f);
-        is_full = tails[count] == NULL;
+        ret_tails[count] = take(f);
+        is_full = ret_tails[count] == NULL;
         count += is_full ? 0 : 1;
     }
     assert_true(is_full && count >= 2);
+    return count;
+}
+
+static void test_commits_go_on_while_all_tails_are_held(void **state)
+{
+    fixture *f = *state;
+    store_tail *tails[LAYERS_TRIED];
+    uint32_t count = take_all(f, tails);
+
     for (int round = 0; round < LAYERS_TRIED; round++) {
         put(f, "a", round % 2 == 0 ? "even" : "odd");
         append(f, 16);
@@ -260,6 +268,23 @@ static void test_commits_go_on_while_all_tails_are_held(void **state)
     assert_non_null(tails[0]);
     assert_walk(f, tails[0], "", "", NULL, "a=odd ");
     store_tail_give(tails[0]);
+}
+
+/* What is frozen is committed first, and then takes no room in the journal; what is not does. */
+static void test_room_is_made_while_all_tails_are_held(void **state)
+{
+    fixture *f = *state;
+    store_tail *tails[LAYERS_TRIED];
+    uint32_t count = take_all(f, tails);
+
+    for (int i = 0; i < 100; i++) { /* nobody begins a commit but store_has_room() */
+        assert_int_equal(store_has_room(f->s, 1 << 20, &f->err), TRIAL_OK);
+        append(f, 1 << 20);
+        flush(f);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        store_tail_give(tails[i]);
+    }
 }
 
 static void test_many_layers_make_a_commit_due(void **state)
@@ -392,6 +417,7 @@ int main(void)
         STORE_TEST(test_a_tail_holds_still),
         STORE_TEST(test_what_is_not_flushed_is_in_no_tail),
         STORE_TEST(test_commits_go_on_while_all_tails_are_held),
+        STORE_TEST(test_room_is_made_while_all_tails_are_held),
         STORE_TEST(test_many_layers_make_a_commit_due),
         STORE_TEST(test_reads_are_right_whatever_lies_in_front),
     };
