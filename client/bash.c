@@ -57,7 +57,7 @@ static void print_options(uint64_t options, bool is_common)
 /* What each verb adds to the common flags. */
 static void print_options_of_verbs(void)
 {
-    (void)printf("    local flags='--help --version");
+    (void)printf("    local flags='--help --usage --version");
     print_options(0, true);
     (void)printf("'\n    case $verb in\n");
     for (uint32_t i = 0; i < ctl_verb_count; i++) {

@@ -15,6 +15,7 @@
 
 #define KEY_HELP 'h'
 #define KEY_VERSION 'V'
+#define KEY_USAGE 1       /* no letter: it has no short form */
 #define KEY_OPTIONS 0x100 /* the first of options.def; above every character */
 #define MANY CTL_ARGUMENTS_MAX
 #define OPT(UPPER) CTL_BIT(CTL_##UPPER)
@@ -68,7 +69,8 @@ static size_t fill_options(const ctl_verb_row *verb, struct argp_option *rows, i
     return count;
 }
 
-static void print_help(const ctl_verb_row *verb)
+/* argp's help, as much of it as `flags` ask for. */
+static void print_help(const ctl_verb_row *verb, unsigned flags)
 {
     struct argp_option rows[HELP_ROWS_MAX] = { 0 };
     char names[HELP_ROWS_MAX][64];
@@ -100,7 +102,7 @@ static void print_help(const ctl_verb_row *verb)
         }
     }
     (void)fill_options(verb, rows + count, (int)ctl_verb_count + 1);
-    argp_help(&argp, stdout, ARGP_HELP_SHORT_USAGE | ARGP_HELP_LONG | ARGP_HELP_DOC, program);
+    argp_help(&argp, stdout, flags, program);
 }
 
 /* What was printed must have arrived: a full disk behind stdout is no success. */
@@ -149,7 +151,11 @@ static error_t on_argument(int key, char *argument, struct argp_state *state)
         return keep_option(ctl, (ctl_option)(key - KEY_OPTIONS), argument);
     }
     if (key == KEY_HELP) {
-        print_help(find_verb(ctl->verb));
+        print_help(find_verb(ctl->verb), ARGP_HELP_SHORT_USAGE | ARGP_HELP_LONG | ARGP_HELP_DOC);
+        exit(close_output(CTL_EXIT_DONE));
+    }
+    if (key == KEY_USAGE) { /* argp names it where a flag is wrong */
+        print_help(find_verb(ctl->verb), ARGP_HELP_USAGE);
         exit(close_output(CTL_EXIT_DONE));
     }
     if (key == KEY_VERSION) {
@@ -171,6 +177,7 @@ static void read_command_line(ctl_command *ctl, int count, char **words)
     }
     rows[CTL_OPTION_COUNT] = (struct argp_option){ .name = "help", .key = KEY_HELP };
     rows[CTL_OPTION_COUNT + 1] = (struct argp_option){ .name = "version", .key = KEY_VERSION };
+    rows[CTL_OPTION_COUNT + 2] = (struct argp_option){ .name = "usage", .key = KEY_USAGE };
     argp_err_exit_status = CTL_EXIT_USAGE;
     (void)argp_parse(
         &argp, count, words, ARGP_IN_ORDER | ARGP_NO_HELP, NULL, ctl); /* exits itself */

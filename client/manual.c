@@ -53,6 +53,8 @@ void manual_verbs(void)
     }
     (void)printf("# COMMON FLAGS\n\nThey stand before or after the verb.\n\n");
     print_flags(true);
+    (void)printf("*--help*, *--usage*, *--version*\n"
+                 "\tPrint what they say, of the verb where one stands in front, and leave.\n\n");
     (void)printf("# FLAGS OF SINGLE VERBS\n\n");
     print_flags(false);
 }

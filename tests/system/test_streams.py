@@ -66,7 +66,8 @@ class Closed(unittest.TestCase):
 
     def test_answers_that_go_nowhere_are_no_success(self):
         with harness.Daemon() as daemon:
-            for words in (("status",), ("verify",), ("--help",), ("--version",), ("events",)):
+            for words in (("status",), ("verify",), ("--help",), ("--version",), ("--usage",),
+                          ("events",)):
                 run = subprocess.run([*without(1), harness.program("TRIALCTL", "trialctl"), *words],
                                      stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
                                      env=harness.clean_environment(
@@ -94,7 +95,7 @@ class Full(unittest.TestCase):
                              "triald: trial-trouble(7) says what to do\n")
 
     def test_trialctl_says_that_it_could_not_print(self):
-        for words in ("--help", "--version"):
+        for words in ("--help", "--version", "--usage"):
             run = into("/dev/full", harness.program("TRIALCTL", "trialctl"), words)
             self.assertEqual((words, run.returncode), (words, 6))
             self.assertEqual(run.stderr, "trialctl: storage: writing to standard output: "
