@@ -381,11 +381,19 @@ void render_event_line(FILE *out, const trial_value *event)
     (void)putc('\n', out);
 }
 
+bool render_can_draw(FILE *out)
+{
+    const char *terminal = getenv("TERM");
+
+    return terminal != NULL && terminal[0] != '\0' && strcmp(terminal, "dumb") != 0 &&
+           isatty(fileno(out)) == 1;
+}
+
 bool render_has_colour(FILE *out)
 {
     const char *no = getenv("NO_COLOR");
 
-    return (no == NULL || no[0] == '\0') && isatty(fileno(out)) == 1;
+    return (no == NULL || no[0] == '\0') && render_can_draw(out);
 }
 
 void render_bar(FILE *out, uint64_t number, uint64_t most, uint32_t width)

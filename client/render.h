@@ -31,7 +31,10 @@ void render_table(FILE *out, trial_arena *arena, const trial_value *rows, const 
 /** One event on one line. */
 void render_event_line(FILE *out, const trial_value *event);
 
-/** May colours be used on this stream? Only on a terminal, and where NO_COLOR is not set. */
+/** Is this stream a terminal that more can be done with than to write lines? TERM says so. */
+bool render_can_draw(FILE *out);
+
+/** May colours be used on this stream? Only where it can be drawn on and NO_COLOR is not set. */
 bool render_has_colour(FILE *out);
 
 /** A number of `width` cells drawn as a bar; `most` fills it. */

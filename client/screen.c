@@ -116,7 +116,7 @@ trial_code screen_open(const char *verb, trial_error *err)
 {
     const char *terminal = getenv("TERM");
 
-    if (newterm(NULL, stdout, stdin) == NULL) {
+    if (!render_can_draw(stdout) || newterm(NULL, stdout, stdin) == NULL) {
         return trial_fail(err,
                           TRIAL_UNSUPPORTED,
                           "the terminal '%s' cannot be drawn on; set TERM, or pipe %s into "

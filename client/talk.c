@@ -7,7 +7,6 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <time.h>
-#include <unistd.h>
 
 #define PROGRESS_EVERY_MS 100
 #define BAR_WIDTH 24
@@ -274,11 +273,8 @@ int64_t ctl_now_ms(void)
 
 void ctl_progress_begin(const ctl_command *ctl, ctl_progress *progress)
 {
-    const char *terminal = getenv("TERM");
-
     *progress = (ctl_progress){ .begun_ms = ctl_now_ms() };
-    progress->is_shown = !ctl_has(ctl, CTL_NO_PROGRESS) && isatty(STDERR_FILENO) == 1 &&
-                         (terminal == NULL || strcmp(terminal, "dumb") != 0);
+    progress->is_shown = !ctl_has(ctl, CTL_NO_PROGRESS) && render_can_draw(stderr);
 }
 
 void ctl_progress_show(

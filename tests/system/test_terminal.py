@@ -18,7 +18,7 @@ class Terminal(harness.DaemonCase):
         super().setUp()
         self.world = World()
 
-    def on_terminal(self, *arguments, environment=None):
+    def on_terminal(self, *arguments, environment=None, status=0):
         """Both outputs of a trialctl whose stdout and stderr are one terminal of 100 columns."""
         ours, theirs = pty.openpty()
         termios.tcsetwinsize(theirs, (40, 100))
@@ -38,7 +38,7 @@ class Terminal(harness.DaemonCase):
                 break
             shown += more
         os.close(ours)
-        self.assertEqual(process.wait(harness.WAIT_S), 0, shown)
+        self.assertEqual(process.wait(harness.WAIT_S), status, shown)
         return shown
 
     def test_the_funnel_has_bars(self):
@@ -74,6 +74,17 @@ class Terminal(harness.DaemonCase):
     def test_status_is_green_where_all_is_well(self):
         self.assertIn(b"\x1b[32mserving\x1b[0m", self.on_terminal("status"))
         self.assertIn("state    serving\n", self.daemon.ctl("status").out)
+
+    def test_a_terminal_that_only_writes_lines_is_given_lines(self):
+        self.peer.append(self.world.foundation() + self.world.trial("assessed"))
+        for name in ("dumb", ""):
+            for words in (("status",), ("funnel", "w1"), ("verify",)):
+                shown = self.on_terminal(*words, environment={"TERM": name})
+                self.assertNotIn(b"\x1b", shown)
+                self.assertNotIn(b"\r", shown.replace(b"\r\n", b""))
+            for verb in ("top", "watch"):
+                shown = self.on_terminal(verb, environment={"TERM": name}, status=1)
+                self.assertIn(f"the terminal '{name}' cannot be drawn on".encode(), shown)
 
     def test_json_has_no_colour_even_on_a_terminal(self):
         self.peer.append(self.world.foundation() + self.world.trial("assessed"))
