@@ -266,7 +266,7 @@ config_read(int argc, char **argv, char **environment, struct config *ret_config
         .given_max = FLAGS_MAX,
         .describes =
             "print rows: settings, example, events, requests, roles, errors, rules, views, limits, "
-            "conditions, metrics, stages or probes",
+            "conditions, catalog, metrics, stages or probes",
         .others = other_flags,
         .on_other = take_other,
     };
