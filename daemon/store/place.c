@@ -34,13 +34,13 @@ bool place_join(char ret_path[STORE_PATH_BYTES_MAX], const char *directory, cons
     return size > 0 && size < STORE_PATH_BYTES_MAX;
 }
 
-trial_code place_sync(const char *path, trial_error *err)
+/* Sync what was opened as the directory `path`, `name` behind it, and close it. */
+static trial_code sync_opened(int fd, const char *path, const char *name, trial_error *err)
 {
     trial_code code = TRIAL_OK;
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
     if (fd < 0 || fsync(fd) != 0) {
-        code = trial_fail_errno(err, errno, "syncing the directory '%s'", path);
+        code = trial_fail_errno(err, errno, "syncing the directory '%s%s'", path, name);
     }
     if (fd >= 0) {
         (void)close(fd);
@@ -48,18 +48,16 @@ trial_code place_sync(const char *path, trial_error *err)
     return code;
 }
 
-static trial_code sync_parent(const char *path, trial_error *err)
+trial_code place_sync(const char *path, trial_error *err)
 {
-    char parent[STORE_PATH_BYTES_MAX];
-    char *slash;
+    return sync_opened(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), path, "", err);
+}
 
-    (void)snprintf(parent, sizeof parent, "%s", path);
-    slash = strrchr(parent, '/');
-    if (slash == NULL) {
-        return place_sync(".", err);
-    }
-    slash[slash == parent ? 1 : 0] = '\0';
-    return place_sync(parent, err);
+/* Whatever its path looks like: the text before a last slash need not name another directory. */
+static trial_code sync_parent(const store *s, trial_error *err)
+{
+    return sync_opened(
+        openat(s->directory_fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC), s->path, "/..", err);
 }
 
 /* Is it the owner's alone to write? Its owner is who runs; root may also be handed a store that is
@@ -118,6 +116,7 @@ static trial_code check_parts(const store *s, trial_error *err)
 static trial_code open_directory(store *s, trial_error *err)
 {
     struct stat facts;
+    trial_code code = TRIAL_OK;
 
     s->directory_fd = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (s->directory_fd < 0 && errno == ENOENT && !s->settings.is_read_only) {
@@ -130,12 +129,13 @@ static trial_code open_directory(store *s, trial_error *err)
                                     s->path)
                        : store_refuse(err, errno, "making the store's directory", s->path);
         }
-        trial_code code = sync_parent(s->path, err);
-
-        if (code != TRIAL_OK) {
-            return code;
-        }
         s->directory_fd = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (s->directory_fd >= 0) {
+            code = sync_parent(s, err);
+        }
+    }
+    if (code != TRIAL_OK) {
+        return code;
     }
     if (s->directory_fd < 0 || fstat(s->directory_fd, &facts) != 0) {
         return store_refuse(err, errno, "opening the store's directory", s->path);

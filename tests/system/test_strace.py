@@ -147,6 +147,24 @@ class Flushes(unittest.TestCase):
         self.assertTrue(any(written[0] < f < answered[0] for f in flushed))
 
 
+class Making(unittest.TestCase):
+    def test_the_name_of_a_new_store_is_on_disk_however_it_was_written(self):
+        for name in ("plain", "slash/", "slashes//"):
+            scratch = harness.Scratch()
+            self.addCleanup(scratch.remove)
+            trace = scratch / "trace"
+            os.mkfifo(trace)
+            reader = os.open(trace, os.O_RDONLY | os.O_NONBLOCK)
+            with harness.Daemon(scratch, scratch / name, wrapper=[
+                    "strace", "-D", "-f", "-y", "-o", trace, "-e", "trace=mkdir,fsync"]) as daemon:
+                daemon.stop()
+            os.set_blocking(reader, True)
+            with open(reader, encoding="utf-8") as lines:  # ends with the tracer
+                calls = lines.read()
+            made = calls.index(f'mkdir("{scratch / name}"')
+            self.assertRegex(calls[made:], rf"fsync\(\d+<{scratch.path}>\)\s+= 0", name)
+
+
 if __name__ == "__main__":
     if shutil.which("strace") is None:
         print("skipped: strace is not installed")
