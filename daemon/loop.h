@@ -187,6 +187,11 @@ bool authority_has_lost(void *context, uint64_t owner);
 /** Rebuild what is of an older version, and clear what an earlier rebuild left. (rebuilding.c) */
 TRIAL_MUST_USE trial_code rebuilding_start(loop *l, trial_error *err);
 
+/** May a rebuild of that view, or of all, be added? Fails with NOT_FOUND, and with BUSY where one
+ * like it waits already: so no more can wait than there are views, and one of all. (rebuilding.c)
+ */
+TRIAL_MUST_USE trial_code rebuilding_check(const loop *l, trial_text view, trial_error *err);
+
 /** Rebuild when those before it are done; the job is taken. (rebuilding.c) */
 void rebuilding_add(loop *l, readers_job *job);
 

@@ -5,17 +5,56 @@
 
 #include "host.h"
 
+/* Somebody asked for it who may do so no longer; nobody did where a start found that it is needed.
+ */
+static bool is_revoked(const loop *l, const readers_job *job)
+{
+    return job->peer_size > 0 && !authority_still_allows(l, job);
+}
+
 static void begin_next(loop *l)
 {
-    readers_job *job = l->rebuilds;
+    while (l->rebuilds != NULL && !l->is_rebuilding) {
+        readers_job *job = l->rebuilds;
 
-    if (job != NULL && !l->is_rebuilding) {
         l->rebuilds = job->next;
+        if (is_revoked(l, job)) {
+            requests_refuse(l, job);
+            continue;
+        }
         l->is_rebuilding = true;
         l->is_folding = job->kind == READERS_REBUILD;
         conditions_look(l, host_monotonic_ms());
         readers_give(l->readers, job);
     }
+}
+
+/* Is it for the same view, or for all as well? */
+static bool is_for(const readers_job *job, trial_text view)
+{
+    trial_text asked = job->request.as.rebuild.view;
+
+    return job->kind == READERS_REBUILD && job->peer_size > 0 &&
+           trial_text_is_set(asked) == trial_text_is_set(view) &&
+           (!trial_text_is_set(view) || trial_text_equal(asked, view));
+}
+
+trial_code rebuilding_check(const loop *l, trial_text view, trial_error *err)
+{
+    if (trial_text_is_set(view) && views_named(view) == VIEWS_COUNT) {
+        return trial_fail(err, TRIAL_NOT_FOUND, "there is no view '%.*s'", TRIAL_TEXT_ARGS(view));
+    }
+    for (const readers_job *job = l->rebuilds; job != NULL; job = job->next) {
+        if (is_for(job, view)) {
+            return trial_fail(
+                err,
+                TRIAL_BUSY,
+                "a rebuild of %.*s waits already for one under way; ask again when "
+                "it is done",
+                TRIAL_TEXT_ARGS(trial_text_is_set(view) ? view : TRIAL_TEXT("all views")));
+        }
+    }
+    return TRIAL_OK;
 }
 
 void rebuilding_add(loop *l, readers_job *job)

@@ -232,12 +232,10 @@ static trial_code on_rebuild(loop *l,
                              const proto_frame *frame,
                              const trial_request *request)
 {
-    trial_text view = request->as.rebuild.view;
     trial_error err = TRIAL_ERROR_NONE;
 
     (void)frame;
-    if (trial_text_is_set(view) && views_named(view) == VIEWS_COUNT) {
-        (void)trial_fail(&err, TRIAL_NOT_FOUND, "there is no view '%.*s'", TRIAL_TEXT_ARGS(view));
+    if (rebuilding_check(l, request->as.rebuild.view, &err) != TRIAL_OK) {
         answer_error(l, message, request->msgid, &err);
         return TRIAL_OK;
     }

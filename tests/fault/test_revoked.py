@@ -32,17 +32,13 @@ class Revoked(unittest.TestCase):
         peer = self.ring.key_peer(secret)
         self.addCleanup(peer.close)
         self.assertEqual(self.root.call("verify")["bad"], 0)  # and all of it is in the tables
-        stopped = threads.own(self.ring.process.pid)
-        for thread in stopped:
-            threads.stop(thread)
-        asked = {peer.send("query", {"view": "right"}): "read", peer.send("records"): "audit",
-                 peer.send("verify"): "audit"}
-        while self.jobs() < len(asked):
-            pass
-        self.ring.forget_key("auditor")
-        self.ring.wait_until_refused(peer)
-        for thread in stopped:
-            threads.go_on(thread)
+        with threads.held(self.ring.process.pid):
+            asked = {peer.send("query", {"view": "right"}): "read", peer.send("records"): "audit",
+                     peer.send("verify"): "audit"}
+            while self.jobs() < len(asked):
+                pass
+            self.ring.forget_key("auditor")
+            self.ring.wait_until_refused(peer)
         for msgid, right in asked.items():
             with self.assertRaises(harness.WireError) as refused:
                 peer.result(msgid)
@@ -54,6 +50,24 @@ class Revoked(unittest.TestCase):
         counted = self.root.call("metrics")["counters"]["requests"]
         self.assertEqual([counted[method].get("unauthorised") for method in
                           ("query", "records", "verify")], [1, 1, 1])
+
+    def test_a_rebuild_that_waits_is_refused(self):
+        secret = self.ring.make("operator", "operate")
+        self.start()
+        peer = self.ring.key_peer(secret)
+        self.addCleanup(peer.close)
+        with threads.held(self.ring.process.pid):
+            under_way = self.root.send("rebuild")
+            self.root.call("hello")  # one connection, one order
+            waits = peer.send("rebuild")
+            peer.call("hello")
+            self.ring.forget_key("operator")
+            self.ring.wait_until_refused(peer)
+        self.assertIn("right", self.root.result(under_way)["views"])
+        with self.assertRaises(harness.WireError) as refused:
+            peer.result(waits)
+        self.assertEqual((refused.exception.code, refused.exception.detail["right"]),
+                         ("unauthorised", "operate"))
 
 
 if __name__ == "__main__":

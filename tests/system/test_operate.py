@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Operating it: verify, backup and restore, of a log that is written to meanwhile and under kills.
+"""Operating it: verify, rebuild, backup and restore, of a log that is written to meanwhile and under kills.
 
 TRIAL_ROUNDS is the number of kills in the midst of a backup, 4 unless told; TRIAL_SEED repeats a
 run."""
@@ -15,6 +15,7 @@ import threading
 import unittest
 
 import harness
+import threads
 from small_world import World
 
 ROUNDS = int(os.environ.get("TRIAL_ROUNDS") or 4)
@@ -156,6 +157,23 @@ class Verify(Case):
             self.assertEqual(run.returncode, 0)
         self.assertRegex(said, r"reason .* ended the process that read it \(Killed\)")
         self.assertIn("verdict bad", said)
+
+
+class Rebuild(Case):
+    def test_each_view_waits_once(self):
+        with self.daemon() as daemon, daemon.peer() as peer:
+            peer.append(World().activities(10))
+            with threads.held(daemon.process.pid):
+                asked = [peer.send("rebuild", params) for params in (
+                    {}, {}, {"view": "trial"}, {"view": "law"})]  # the first is under way
+                for params in ({}, {"view": "trial"}, {"view": "law"}):
+                    refused = peer.fails("rebuild", **params)
+                    self.assertEqual(refused.code, "busy")
+                    self.assertIn("waits already", refused.message)
+            views = [set(peer.result(msgid)["views"]) for msgid in asked]
+            self.assertEqual(views[2:], [{"trial"}, {"law"}])
+            self.assertEqual([len(v) for v in views[:2]], [len(harness.ALL_VIEWS)] * 2)
+            self.assertEqual(peer.call("rebuild", view="trial")["views"], {"trial": 10})
 
 
 class Backup(Case):
