@@ -14,7 +14,7 @@
 
 #define FILE_BYTES 9000 /* a list of sources and one of roles, and what stands round them */
 
-/* Write a file that was not there. Fails with INVALID: it was; STORAGE, NO_SPACE. */
+/* Write a file that was not there. Fails with STORAGE: it was, or the disk failed; NO_SPACE. */
 static trial_code write_new(const char *path, mode_t mode, const char *text, trial_error *err)
 {
     size_t size = strlen(text);
@@ -23,7 +23,7 @@ static trial_code write_new(const char *path, mode_t mode, const char *text, tri
 
     if (fd < 0 && errno == EEXIST) {
         return trial_fail(err,
-                          TRIAL_INVALID,
+                          TRIAL_STORAGE,
                           "'%.300s' is there already, and a key is not written over; move it away "
                           "or choose another name",
                           path);
@@ -76,24 +76,51 @@ static void print_pair(ctl_command *ctl,
     json_print(stdout, told);
 }
 
-/* Do the roles exist, and may what they say stand between quotes? */
-static trial_code check(trial_text roles, trial_text sources, trial_error *err)
+/* Are the sources such as a certificate may name, and is there one where there must be? */
+static trial_code check_sources(trial_text sources, bool are_needed, trial_error *err)
 {
-    uint32_t bits;
-    trial_code code = proto_roles_read(roles.at, &bits, err);
+    const char *rest = sources.at;
+    trial_text word = proto_word_next(&rest);
 
-    if (code == TRIAL_OK &&
-        (strpbrk(sources.at, "\"\n") != NULL || sources.size >= PROTO_WORDS_BYTES ||
-         roles.size >= PROTO_WORDS_BYTES)) {
-        code = trial_fail(err, TRIAL_INVALID, "the sources are too long, or hold a quote");
+    if (strpbrk(sources.at, "\"\n") != NULL || sources.size >= PROTO_WORDS_BYTES) {
+        return trial_fail(err, TRIAL_INVALID, "the sources are too long, or hold a quote");
     }
-    if (code == TRIAL_OK && (bits & 1u << TRIAL_ROLE_PUBLISH) != 0 && sources.size == 0) {
-        code = trial_fail(err,
+    if (are_needed && !trial_text_is_set(word)) {
+        return trial_fail(err,
                           TRIAL_INVALID,
                           "who may publish names the sources it publishes as: --source "
                           "/dk/kommune/0751, or '*' for any");
     }
-    return code;
+    for (; trial_text_is_set(word); word = proto_word_next(&rest)) {
+        if (word.size > TRIAL_SOURCE_BYTES_MAX) {
+            return trial_fail(err, TRIAL_INVALID, "a source has %u bytes", word.size);
+        }
+    }
+    return TRIAL_OK;
+}
+
+/* Would a daemon take the certificate? What it refuses nobody should have to find out there. */
+static trial_code check(const char *path, trial_text roles, trial_text sources, trial_error *err)
+{
+    const char *slash = strrchr(path, '/');
+    uint32_t bits;
+    trial_code code = proto_roles_read(roles.at, &bits, err);
+
+    if (code != TRIAL_OK) {
+        return code;
+    }
+    if (bits == 0 || roles.size >= PROTO_WORDS_BYTES) {
+        return trial_fail(err, TRIAL_INVALID, "a certificate gives a role at least: --role read");
+    }
+    if (!proto_is_name(trial_text_of(slash == NULL ? path : slash + 1))) {
+        return trial_fail(err,
+                          TRIAL_INVALID,
+                          "'%.200s': a name is 1 to %d of a-z 0-9 . _ -, the first a letter or a "
+                          "number",
+                          path,
+                          PROTO_NAME_BYTES - 1);
+    }
+    return check_sources(sources, (bits & 1u << TRIAL_ROLE_PUBLISH) != 0, err);
 }
 
 int ctl_keygen(ctl_command *ctl)
@@ -106,7 +133,7 @@ int ctl_keygen(ctl_command *ctl)
     char text[FILE_BYTES];
     trial_key_pair pair;
     trial_error err = TRIAL_ERROR_NONE;
-    trial_code code = check(roles, sources, &err);
+    trial_code code = check(name, roles, sources, &err);
 
     if (code == TRIAL_OK) {
         code = trial_key_make(&pair, &err);
@@ -146,8 +173,7 @@ int ctl_keygen(ctl_command *ctl)
     }
     explicit_bzero(&pair, sizeof pair);
     if (code != TRIAL_OK) {
-        (void)ctl_fail(ctl, &err);
-        return code == TRIAL_INVALID ? CTL_EXIT_LOCAL : trial_code_exit(code);
+        return ctl_fail(ctl, &err);
     }
     return CTL_EXIT_DONE;
 }

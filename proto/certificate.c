@@ -34,6 +34,20 @@ static const struct entry {
 #define ENTRY_COUNT (sizeof entries / sizeof entries[0])
 
 /* 40 characters, each five of them a number of 32 bits. */
+bool proto_is_name(trial_text name)
+{
+    if (name.size == 0 || name.size >= PROTO_NAME_BYTES || name.at[0] == '.' || name.at[0] == '_' ||
+        name.at[0] == '-') {
+        return false;
+    }
+    for (uint32_t i = 0; i < name.size; i++) {
+        if (strchr("abcdefghijklmnopqrstuvwxyz0123456789._-", name.at[i]) == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool proto_is_key(const char *text)
 {
     uint64_t number = 0;

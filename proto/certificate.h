@@ -16,6 +16,7 @@
 #define PROTO_CERTIFICATE_BYTES_MAX 16384u /* of a file: a line a source, and room to spare */
 #define PROTO_WORDS_BYTES 4096u            /* of what a certificate gives: roles, sources */
 #define PROTO_USER_BYTES 64u               /* of a local name, or a number; its NUL included */
+#define PROTO_NAME_BYTES 65                /* of the NAME of NAME.key, its NUL included */
 
 /** One file, read. A member is "" where the file does not say it. */
 typedef struct proto_certificate {
@@ -48,6 +49,10 @@ TRIAL_MUST_USE trial_code proto_certificate_load_open(int fd,
                                                       const char *path,
                                                       proto_certificate *ret_certificate,
                                                       trial_error *err);
+
+/** Is that the NAME of a NAME.key which a daemon takes: what may stand behind the slash of a
+ * subject, for key/NAME is one? */
+bool proto_is_name(trial_text name);
 
 /** Is the text a key, 40 characters of Z85? */
 bool proto_is_key(const char *text);

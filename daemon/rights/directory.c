@@ -37,20 +37,6 @@ static trial_code check_owner(int fd, const char *path, trial_error *err)
     return TRIAL_OK;
 }
 
-static bool is_name(trial_text name)
-{
-    if (name.size == 0 || name.size >= RIGHTS_NAME_BYTES || name.at[0] == '.' ||
-        name.at[0] == '_' || name.at[0] == '-') {
-        return false;
-    }
-    for (uint32_t i = 0; i < name.size; i++) {
-        if (strchr("abcdefghijklmnopqrstuvwxyz0123456789._-", name.at[i]) == NULL) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static bool read_number(const char *text, uint32_t *ret_number)
 {
     char *end = NULL;
@@ -242,14 +228,14 @@ static void add_file(rights_listing *listing,
     trial_error err = TRIAL_ERROR_NONE;
     trial_code code;
 
-    if (!is_name(name)) {
+    if (!proto_is_name(name)) {
         (void)trial_fail(&err,
                          TRIAL_INVALID,
                          "'%.200s/%.80s': a name is 1 to %d of a-z 0-9 . _ -, the first a letter "
                          "or a number",
                          path,
                          file,
-                         RIGHTS_NAME_BYTES - 1);
+                         PROTO_NAME_BYTES - 1);
         problem(context, &err);
         listing->refused++;
         return;

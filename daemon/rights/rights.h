@@ -9,8 +9,8 @@
 
 #include "certificate.h"
 
-#define RIGHTS_MAX 1024u     /* certificates of one directory */
-#define RIGHTS_NAME_BYTES 65 /* of a certificate, its NUL included: a subject is key/NAME */
+#define RIGHTS_MAX 1024u /* certificates of one directory */
+#define RIGHTS_NAME_BYTES PROTO_NAME_BYTES
 
 #define RIGHTS_REASON_BYTES 200 /* a sentence: why a right is no more */
 

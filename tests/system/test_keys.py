@@ -72,10 +72,22 @@ class Keygen(unittest.TestCase):
     def test_what_makes_no_sense_is_refused(self):
         path = self.ring.scratch / "aarhus"
         for arguments, sentence in ((["--role", "king"], "'king' is no role"),
-                                    (["--role", "publish"], "names the sources")):
-            said = ctl("keygen", path, *arguments, timeout=None, status=6)
+                                    (["--role", "publish"], "names the sources"),
+                                    (["--role", "publish", "--source", " "], "names the sources"),
+                                    (["--role", ""], "gives a role at least"),
+                                    (["--source", "/a" * 129], "a source has 258 bytes"),
+                                    (["--source", "/a\"/b"], "hold a quote")):
+            said = ctl("keygen", path, *arguments, timeout=None, status=3)
+            self.assertIn("trialctl: invalid: ", said.err)
             self.assertIn(sentence, said.err)
         self.assertFalse(os.path.exists(path + ".key_secret"))
+
+    def test_a_name_that_a_daemon_refuses_is_not_given(self):
+        for name in ("Aarhus", "århus", "", ".aarhus", "-", "a b", "a\nb", "a" * 65):
+            said = ctl("keygen", f"{self.ring.scratch.path}/{name}", timeout=None, status=3)
+            self.assertIn("a name is 1 to 64 of a-z 0-9", said.err)
+        self.assertEqual([f for f in os.listdir(self.ring.scratch.path) if ".key" in f], [])
+        ctl("keygen", self.ring.scratch / ("a" * 64), timeout=None)
 
 
 class Starts(unittest.TestCase):
@@ -241,6 +253,10 @@ class Rights(unittest.TestCase):
         self.assertEqual(rows["aarhus"]["roles"], ["read", "publish"])
         self.assertEqual(rows["aarhus"]["sources"], ["/dk/kommune/0751"])
         self.assertEqual(rows["root"]["uid"], os.geteuid())
+        self.assertEqual(self.ring.ask("show", "key/aarhus"), rows["aarhus"])
+        self.assertRegex(self.ring.ctl("show", "key/aarhus").out, r"(?m)^state +granted$")
+        self.assertIn("nothing is known of key/nobody",
+                      self.ring.ctl("show", "key/nobody", status=5).err)
         events = self.root.read_all(subject="key/aarhus")
         self.assertEqual([(e["type"], e["source"], e["revision"]) for e in events],
                          [("right.granted", "/triald", 1)])
