@@ -199,20 +199,29 @@ static trial_value *in_order(ctl_command *ctl, const char *view, const trial_val
     return ordered;
 }
 
+/* The view that has a row for a subject of that kind: the one of its name, but for keys, whose rows
+ * are of what they may do. */
+static const char *view_of(const char *kind)
+{
+    return strcmp(kind, "key") == 0 ? "right" : kind;
+}
+
 int ctl_show(ctl_command *ctl)
 {
     const char *subject = ctl->arguments[0];
     const char *slash = strchr(subject, '/');
+    const char *view;
     trial_value *rows = NULL;
     trial_error err = TRIAL_ERROR_NONE;
-    char view[32];
+    char kind[32];
 
-    if (slash == NULL || slash == subject || (size_t)(slash - subject) >= sizeof view) {
+    if (slash == NULL || slash == subject || (size_t)(slash - subject) >= sizeof kind) {
         return ctl_usage(
             ctl, "'%s' is no subject: a kind, a slash and an id, as trial/ff2-018", subject);
     }
-    memcpy(view, subject, (size_t)(slash - subject));
-    view[slash - subject] = '\0';
+    memcpy(kind, subject, (size_t)(slash - subject));
+    kind[slash - subject] = '\0';
+    view = view_of(kind);
     if (views_rows(ctl, view, subject, NULL, 0, NULL, &rows, &err) != TRIAL_OK) {
         return ctl_fail(ctl, &err);
     }
