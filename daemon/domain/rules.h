@@ -85,6 +85,9 @@ void rules_note_breach(trial_state *state,
                        const char *message,
                        trial_arena *arena);
 
+/** Take away what was so noted: states that differ by nothing else are the same then. */
+void rules_forget_breaches(trial_state *state, trial_arena *arena);
+
 /** One thing an auditor looks for. */
 typedef struct rules_finding {
     trial_rule rule;

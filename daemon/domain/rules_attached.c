@@ -210,3 +210,8 @@ void rules_note_breach(trial_state *state,
     breach->time = event->time;
     breach->position = rules_position(event);
 }
+
+void rules_forget_breaches(trial_state *state, trial_arena *arena)
+{
+    rules_attach(state, arena)->breaches.count = 0; /* also where nothing else hangs on it */
+}

@@ -209,7 +209,6 @@ static bool fold(struct history *h)
 static trial_bytes without_breaches(struct history *h, trial_bytes bytes, pack_writer *writer)
 {
     trial_error ignored = TRIAL_ERROR_NONE;
-    struct trial_attached *attached;
     trial_state state;
 
     trial_state_clear(&state, h->kind, h->id);
@@ -217,10 +216,7 @@ static trial_bytes without_breaches(struct history *h, trial_bytes bytes, pack_w
         TRIAL_OK) {
         return (trial_bytes){ 0 };
     }
-    attached = trial_state_attached(&state);
-    if (attached != NULL) {
-        attached->breaches.count = 0;
-    }
+    rules_forget_breaches(&state, &h->arena);
     proto_row_write(writer, trial_state_shape(h->kind), &state.as);
     return pack_written(writer);
 }

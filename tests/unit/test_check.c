@@ -42,6 +42,43 @@ static void test_a_log_as_it_was_written_is_good(void **state)
     assert_memory_equal(mine, theirs, sizeof mine);
 }
 
+#define EVENT(id, type, subject, data)                                                             \
+    "{'id':'" id "','source':'/dk/ministerium/i','type':'" type "','subject':'" subject            \
+    "','time':'2016-01-01T00:00:00Z','data':" data "}"
+
+/* Whether the corrected event would be refused shows only beside the other subjects, which the
+ * check does not look at; and the breach is all that hangs on the subject. */
+static void test_a_breach_of_a_correction_is_no_damage(void **state)
+{
+    desk *d = *state;
+    const json_t *found;
+
+    (void)desk_append(
+        d,
+        "{'events':[" EVENT(
+            "1",
+            "programme.opened",
+            "programme/p",
+            "{'title':'P','periodFrom':'2016-01-01',"
+            "'periodTo':'2016-12-31'}") "," EVENT("2",
+                                                  "law.proposed",
+                                                  "law/l",
+                                                  "{'programme':'p','title':'L','role':'general','"
+                                                  "form':'act'}") "," EVENT("3",
+                                                                            "correction.issued",
+                                                                            "law/l",
+                                                                            "{'corrects':'2','"
+                                                                            "field':'programme','"
+                                                                            "oldValue':'p',"
+                                                                            "'newValue':'q','"
+                                                                            "reason':'slip'}") "]"
+                                                                                               "}");
+    assert_false(d->is_error);
+    found = json_object_get(desk_query(d, "{'view':'finding'}"), "rows");
+    assert_int_equal(json_array_size(found), 1);
+    assert_string_equal(check(d).reason, "");
+}
+
 static void test_a_row_of_a_named_subscription_is_looked_at(void **state)
 {
     static const struct {
@@ -364,6 +401,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_a_log_as_it_was_written_is_good),
+        TEST(test_a_breach_of_a_correction_is_no_damage),
         TEST(test_a_row_of_a_named_subscription_is_looked_at),
         TEST(test_records_that_changed_places_are_named),
         TEST(test_every_byte_of_a_record_is_looked_at),
