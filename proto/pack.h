@@ -121,8 +121,11 @@ uint32_t pack_text_valid(trial_text text);
 bool pack_is_canonical(trial_bytes bytes);
 
 /** A value tree to canonical bytes (maps sorted), and scanned bytes to a tree whose text points
- * into them. */
+ * into them. A tree that is put is one of ours; one of somebody else's is tried: false where it is
+ * nested deeper than PACK_DEPTH_MAX, and what was written then is of no use. */
 void pack_put_value(pack_writer *writer, const trial_value *value, trial_arena *scratch);
+TRIAL_MUST_USE bool
+pack_try_value(pack_writer *writer, const trial_value *value, trial_arena *scratch);
 TRIAL_MUST_USE trial_code pack_value(pack_reader *reader,
                                      trial_arena *arena,
                                      trial_value **ret_value,

@@ -46,9 +46,11 @@ static void put_scalar(pack_writer *writer, const trial_value *value)
     trial_panic(__FILE__, __LINE__, "a value of no kind");
 }
 
-/* Write a value, or begin it; true where it must be entered. */
-static bool
-begin_value(pack_writer *writer, const trial_value *value, trial_arena *scratch, struct level *ret)
+/* Begin a list or map, which must be entered. */
+static void begin_container(pack_writer *writer,
+                            const trial_value *value,
+                            trial_arena *scratch,
+                            struct level *ret)
 {
     trial_entry *entries = NULL;
     uint32_t count;
@@ -56,25 +58,31 @@ begin_value(pack_writer *writer, const trial_value *value, trial_arena *scratch,
     if (value->kind == TRIAL_VALUE_LIST) {
         count = value->as.list.count;
         pack_put_list(writer, count);
-    } else if (value->kind == TRIAL_VALUE_MAP) {
+    } else {
         count = value->as.map.count;
         pack_put_map(writer, count);
         entries = trial_arena_grow(scratch, value->as.map.entries, count, count, sizeof *entries);
         qsort(entries, count, sizeof *entries, compare_entries);
-    } else {
-        put_scalar(writer, value);
-        return false;
     }
     *ret = (struct level){ .entries = entries, .left = count };
     ret->value = (trial_value *)(uintptr_t)value; /* only looked at */
-    return true;
 }
 
-void pack_put_value(pack_writer *writer, const trial_value *value, trial_arena *scratch)
+static bool is_container(const trial_value *value)
+{
+    return value->kind == TRIAL_VALUE_LIST || value->kind == TRIAL_VALUE_MAP;
+}
+
+bool pack_try_value(pack_writer *writer, const trial_value *value, trial_arena *scratch)
 {
     struct level levels[PACK_DEPTH_MAX];
-    uint32_t depth = begin_value(writer, value, scratch, &levels[0]) ? 1 : 0;
+    uint32_t depth = 0;
 
+    if (is_container(value)) {
+        begin_container(writer, value, scratch, &levels[depth++]);
+    } else {
+        put_scalar(writer, value);
+    }
     while (depth > 0) {
         struct level *level = &levels[depth - 1];
         const trial_value *inner;
@@ -90,9 +98,23 @@ void pack_put_value(pack_writer *writer, const trial_value *value, trial_arena *
         } else {
             inner = level->value->as.list.items[level->next++];
         }
-        TRIAL_ASSERT(depth < PACK_DEPTH_MAX);
-        depth += begin_value(writer, inner, scratch, &levels[depth]) ? 1 : 0;
+        if (depth == PACK_DEPTH_MAX && is_container(inner)) {
+            return false;
+        }
+        if (is_container(inner)) {
+            begin_container(writer, inner, scratch, &levels[depth++]);
+        } else {
+            put_scalar(writer, inner);
+        }
     }
+    return true;
+}
+
+void pack_put_value(pack_writer *writer, const trial_value *value, trial_arena *scratch)
+{
+    bool is_whole = pack_try_value(writer, value, scratch);
+
+    TRIAL_ASSERT(is_whole);
 }
 
 /* Make the value a token stands for; its items come later. */

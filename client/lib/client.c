@@ -203,15 +203,15 @@ static uint32_t next_msgid(trial_client *client)
     return client->msgid;
 }
 
-static void write_params(trial_client *client, const trial_value *params)
+static trial_code write_params(trial_client *client, const trial_value *params, trial_error *err)
 {
     if (params == NULL) {
         pack_put_map(&client->writer, 0);
-        return;
+        return TRIAL_OK;
     }
     TRIAL_ASSERT(params->kind == TRIAL_VALUE_MAP);
     trial_arena_reset(&client->scratch);
-    pack_put_value(&client->writer, params, &client->scratch);
+    return lib_put_tree(&client->writer, params, &client->scratch, err);
 }
 
 trial_code trial_client_send(trial_client *client,
@@ -225,8 +225,10 @@ trial_code trial_client_send(trial_client *client,
 
     pack_writer_reset(&client->writer);
     proto_put_request(&client->writer, msgid, method);
-    write_params(client, params);
-    code = send_written(client, lib_now_ms() + client->timeout_ms, err);
+    code = write_params(client, params, err);
+    if (code == TRIAL_OK) {
+        code = send_written(client, lib_now_ms() + client->timeout_ms, err);
+    }
     if (code == TRIAL_OK) {
         *ret_msgid = msgid;
     }
@@ -257,10 +259,12 @@ trial_code trial_client_notify(trial_client *client,
                                const trial_value *params,
                                trial_error *err)
 {
+    trial_code code;
+
     pack_writer_reset(&client->writer);
     proto_put_notification(&client->writer, method);
-    write_params(client, params);
-    return send_written(client, lib_now_ms() + client->timeout_ms, err);
+    code = write_params(client, params, err);
+    return code == TRIAL_OK ? send_written(client, lib_now_ms() + client->timeout_ms, err) : code;
 }
 
 /* The next frame from the socket as the current message. BUSY where none comes in time. */

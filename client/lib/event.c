@@ -1,5 +1,5 @@
 /* event.c - an event, and the notification it came in, where they lie in the bytes that brought
- * them, for replay and subscriber. */
+ * them, for replay and subscriber; and the values that a caller gives. */
 #include "lib.h"
 #include "pack.h"
 
@@ -78,4 +78,15 @@ trial_code trial_replayed_value(const trial_replayed *event,
                                 trial_error *err)
 {
     return lib_read_value(event->event, arena, ret_value, err);
+}
+
+trial_code
+lib_put_tree(pack_writer *writer, const trial_value *value, trial_arena *scratch, trial_error *err)
+{
+    return pack_try_value(writer, value, scratch)
+               ? TRIAL_OK
+               : trial_fail_rule(err,
+                                 TRIAL_RULE_TOO_LARGE,
+                                 "lists and maps are nested deeper than %u levels",
+                                 PACK_DEPTH_MAX);
 }

@@ -111,6 +111,12 @@ typedef struct lib_notice {
 /** Take one apart where it lies. Fails with MALFORMED. */
 TRIAL_MUST_USE trial_code lib_take_notice(trial_bytes raw, lib_notice *ret_notice);
 
+/** Write a value of the caller's. Fails with TOO_LARGE: it is nested too deep. */
+TRIAL_MUST_USE trial_code lib_put_tree(pack_writer *writer,
+                                       const trial_value *value,
+                                       trial_arena *scratch,
+                                       trial_error *err);
+
 /** A value whose text lives in the arena too. */
 TRIAL_MUST_USE trial_code lib_read_value(trial_bytes bytes,
                                          trial_arena *arena,

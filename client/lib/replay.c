@@ -42,13 +42,13 @@ trial_code trial_replay_open(const trial_client_settings *settings,
 {
     trial_replay *replay = trial_memory(sizeof *replay);
     pack_writer writer = { 0 };
-    pack_reader reader;
     trial_code code = trial_client_open(settings, &replay->client, err);
 
     if (code == TRIAL_OK && filters != NULL) {
-        pack_put_value(&writer, filters, &replay->message);
-        reader = pack_reader_of(trial_arena_bytes(&replay->arena, pack_written(&writer)));
-        code = pack_value(&reader, &replay->arena, &replay->params, err);
+        code = lib_put_tree(&writer, filters, &replay->message, err);
+        if (code == TRIAL_OK) {
+            code = lib_read_value(pack_written(&writer), &replay->arena, &replay->params, err);
+        }
         pack_writer_done(&writer);
     }
     if (code != TRIAL_OK) {

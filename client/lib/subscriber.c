@@ -106,8 +106,10 @@ trial_code trial_subscriber_open(const trial_client_settings *settings,
     s->credit = how->credit == 0 ? TRIAL_CREDIT_DEFAULT : how->credit;
     s->stop_fd = how->stop_fd;
     if (how->filters != NULL) {
-        pack_put_value(&writer, how->filters, &s->message);
-        code = lib_read_value(pack_written(&writer), &s->arena, &s->params, err);
+        code = lib_put_tree(&writer, how->filters, &s->message, err);
+        if (code == TRIAL_OK) {
+            code = lib_read_value(pack_written(&writer), &s->arena, &s->params, err);
+        }
         pack_writer_done(&writer);
     } else {
         s->params = trial_value_map(&s->arena);

@@ -464,6 +464,17 @@ class Import(Cli):
         said = re.findall(r"(?m):(\d+): (malformed|invalid|too-large): ", result.err)
         self.assertEqual([int(number) for number, _ in said], list(range(1, len(lines) + 1)))
 
+    def test_lines_nested_to_every_depth(self):
+        """Depths beyond any limit of the daemon, of the client and of the encoding."""
+        lines, deep = [], 1
+        for depth in range(1, 80):
+            deep = [deep]
+            lines.append(self.world.activity(x=deep))
+        result = self.ctl("import", self.write("nested", *lines), status=3)
+        self.assertEqual(json.loads(result.out.splitlines()[-1]), self.summary(79, 14, 0, 65))
+        said = re.findall(r"(?m):(\d+): too-large: ", result.err)
+        self.assertEqual([int(number) for number in said], list(range(15, 80)))
+
     def test_numbers_stay_what_they_were(self):
         line = json.dumps(self.world.activity(a=3, b=2**64 - 1, c=-2**63)).replace('"a": 3',
                                                                                    '"a": 3.0')

@@ -2,7 +2,7 @@
 #include "test.h"
 
 #include "frame.h"
-#include "trial/client.h"
+#include "trial/subscriber.h"
 
 #include <dirent.h>
 #include <stdlib.h>
@@ -258,6 +258,37 @@ static void test_a_request_over_the_limit_is_not_sent(void **state)
     (void)take_request(peer, "status"); /* it is the first that came */
 }
 
+static void test_what_is_nested_too_deep_is_not_sent(void **state)
+{
+    struct peer *peer = *state;
+    const trial_client_settings settings = { .endpoint = peer->endpoint };
+    trial_value *params = trial_value_map(&peer->arena);
+    trial_subscriber_settings wanted = { .filters = params };
+    trial_value *result = NULL;
+    trial_replay *replay = NULL;
+    trial_subscriber *subscriber = NULL;
+    trial_error err = TRIAL_ERROR_NONE;
+    uint32_t msgid = 0;
+
+    for (uint32_t i = 0; i < 100; i++) {
+        trial_value *outer = trial_value_map(&peer->arena);
+
+        trial_value_set(&peer->arena, outer, "x", params);
+        params = outer;
+    }
+    wanted.filters = params;
+    assert_int_equal(trial_client_send(peer->client, "hello", params, &msgid, &err),
+                     TRIAL_TOO_LARGE);
+    assert_int_equal(err.rule, TRIAL_RULE_TOO_LARGE);
+    assert_int_equal(trial_client_call(peer->client, "hello", params, &peer->arena, &result, &err),
+                     TRIAL_TOO_LARGE);
+    assert_int_equal(trial_client_notify(peer->client, "credit", params, NULL), TRIAL_TOO_LARGE);
+    assert_int_equal(trial_replay_open(&settings, 0, params, &replay, NULL), TRIAL_TOO_LARGE);
+    assert_int_equal(trial_subscriber_open(&settings, &wanted, &subscriber, NULL), TRIAL_TOO_LARGE);
+    (void)send_request(peer, "status");
+    (void)take_request(peer, "status"); /* it is the first that came */
+}
+
 static void test_no_daemon_means_nothing_was_sent(void **state)
 {
     trial_client_settings settings = { .endpoint = "tcp://127.0.0.1:1", .timeout_ms = 50 };
@@ -312,6 +343,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_an_error_comes_back_as_it_was_sent, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             test_a_request_over_the_limit_is_not_sent, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            test_what_is_nested_too_deep_is_not_sent, set_up, tear_down),
         cmocka_unit_test(test_no_daemon_means_nothing_was_sent),
         cmocka_unit_test(test_an_endpoint_that_is_none_is_said),
         cmocka_unit_test_setup_teardown(test_what_is_not_the_protocol_is_said, set_up, tear_down),

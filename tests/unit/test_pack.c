@@ -376,6 +376,34 @@ static void test_a_tree_is_written_sorted_and_read_back(void **state)
     pack_writer_done(&writer);
 }
 
+static void test_a_tree_is_written_as_deep_as_it_can_be_read(void **state)
+{
+    trial_value *tree = trial_value_integer(&arena, 7);
+    trial_value *again = NULL;
+    pack_writer writer = { 0 };
+    pack_reader reader;
+
+    (void)state;
+    for (uint32_t depth = 1; depth <= PACK_DEPTH_MAX + 1; depth++) {
+        trial_value *outer = depth % 2 == 0 ? trial_value_map(&arena) : trial_value_list(&arena);
+
+        if (depth % 2 == 0) {
+            trial_value_set(&arena, outer, "x", tree);
+        } else {
+            trial_value_push(&arena, outer, tree);
+        }
+        tree = outer;
+        pack_writer_reset(&writer);
+        assert_int_equal(pack_try_value(&writer, tree, &arena), depth <= PACK_DEPTH_MAX);
+        if (depth <= PACK_DEPTH_MAX) {
+            reader = pack_reader_of(pack_written(&writer));
+            assert_int_equal(pack_value(&reader, &arena, &again, NULL), TRIAL_OK);
+            assert_true(trial_value_equal(tree, again));
+        }
+    }
+    pack_writer_done(&writer);
+}
+
 static void test_a_tree_is_not_made_of_bad_bytes(void **state)
 {
     static const struct {
@@ -444,6 +472,7 @@ int main(void)
         cmocka_unit_test_setup(test_a_reader_refuses_what_does_not_fit, reset),
         cmocka_unit_test_setup(test_skipping_takes_one_whole_value, reset),
         cmocka_unit_test_setup(test_a_tree_is_written_sorted_and_read_back, reset),
+        cmocka_unit_test_setup(test_a_tree_is_written_as_deep_as_it_can_be_read, reset),
         cmocka_unit_test_setup(test_a_tree_is_not_made_of_bad_bytes, reset),
         cmocka_unit_test_setup(test_a_message_is_always_text, reset),
         cmocka_unit_test_setup(test_measuring_counts_levels_and_values, reset),
