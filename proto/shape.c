@@ -18,6 +18,7 @@ struct level {
     char *other_into;
     uint64_t seen;
     uint64_t other_seen;
+    uint64_t nils; /* parameters that are there and nil: absent, and not to be there twice */
     uint32_t left; /* entries of the map, or items of the list */
     bool is_list;
     trial_text name; /* of the entry that is being read */
@@ -432,6 +433,7 @@ static trial_code read_entry(struct walk *walk)
         return fail_at(walk, TRIAL_RULE_BAD_RANGE, "is a name with control characters");
     }
     if (field == NULL || (walk->is_strict && pack_peek(&walk->reader) == PACK_NIL)) {
+        level->nils |= field == NULL ? 0 : (uint64_t)1 << (uint32_t)(field - level->shape->fields);
         (void)pack_skip(&walk->reader); /* the reader remembers */
         return walk->reader.has_failed ? fail_at(walk, TRIAL_RULE_NOT_JSON, "is cut short")
                                        : TRIAL_OK;
@@ -459,7 +461,7 @@ static trial_code leave_map(struct walk *walk)
 
     level->name = (trial_text){ 0 };
     if (!walk->is_ours) {
-        code = check_required(walk, level, level->shape, level->seen);
+        code = check_required(walk, level, level->shape, level->seen & ~level->nils);
         if (code == TRIAL_OK && level->other != NULL) {
             code = check_required(walk, level, level->other, level->other_seen);
         }

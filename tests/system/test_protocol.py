@@ -206,7 +206,7 @@ class Frames(ProtocolCase):
                                ("read", {"types": "trial."}), ("read", {"backwards": 1}),
                                ("read", {"as_of": "x"}),
                                ("read", {"as_of": 5}), ("read", {"known_at": "2020-13-01"}),
-                               ("query", {}),
+                               ("query", {}), ("query", {"view": None}), ("append", {"events": None}),
                                ("query", {"view": 5}), ("query", {"view": "trial", "where": []}),
                                ("query", {"view": "trial", "where": {"surprise": 1}}),
                                ("hello", {"protocol": "1"}),

@@ -333,6 +333,34 @@ static void test_a_parameter_that_is_nil_is_absent_and_one_twice_is_malformed(vo
                      TRIAL_MALFORMED);
     assert_int_equal(err.rule, TRIAL_RULE_NOT_JSON);
     assert_string_equal(err.field, "size");
+    assert_int_equal(pack_shape(test_hex(&arena, "82 a473697a65 c0 a473697a65 c0"),
+                                shape,
+                                "",
+                                true,
+                                &arena,
+                                &verify,
+                                &err),
+                     TRIAL_MALFORMED);
+}
+
+static void test_a_required_parameter_that_is_nil_is_missing(void **state)
+{
+    const trial_shape *shape = trial_method_row_of(TRIAL_METHOD_PARK)->shape();
+    struct trial_request_park park;
+    trial_error err = TRIAL_ERROR_NONE;
+
+    (void)state;
+    assert_int_equal(
+        pack_shape(test_hex(&arena, "83 a46e616d65 a16e a8706f736974696f6e 01 a6726561736f6e c0"),
+                   shape,
+                   "",
+                   true,
+                   &arena,
+                   &park,
+                   &err),
+        TRIAL_INVALID);
+    assert_int_equal(err.rule, TRIAL_RULE_MISSING_FIELD);
+    assert_string_equal(err.field, "reason");
 }
 
 static void test_a_correction_fits_its_field_or_does_not(void **state)
@@ -400,6 +428,7 @@ int main(void)
                                reset),
         cmocka_unit_test_setup(test_a_parameter_that_is_nil_is_absent_and_one_twice_is_malformed,
                                reset),
+        cmocka_unit_test_setup(test_a_required_parameter_that_is_nil_is_missing, reset),
         cmocka_unit_test_setup(test_a_correction_fits_its_field_or_does_not, reset),
         cmocka_unit_test_setup(test_bytes_cut_anywhere_fail_and_stay_inside, reset),
     };
