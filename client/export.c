@@ -123,23 +123,21 @@ static void write_csv(export_run *run, const trial_value *event)
     trial_arena_done(&scratch);
 }
 
-static const export_format simple_formats[] = {
-    { "ndjson", NULL, write_ndjson, NULL },
-    { "cloudevents", NULL, write_cloudevent, NULL },
-    { "csv", begin_csv, write_csv, NULL },
-};
+static const export_format export_ndjson = { "ndjson", NULL, write_ndjson, NULL };
+static const export_format export_cloudevents = { "cloudevents", NULL, write_cloudevent, NULL };
+static const export_format export_csv = { "csv", begin_csv, write_csv, NULL };
+
+const export_format *const export_formats[] = { &export_ndjson, &export_cloudevents, &export_csv,
+                                                &export_xes,    &export_ocel,        NULL };
 
 const export_format *export_format_named(const char *name)
 {
-    for (size_t i = 0; i < sizeof simple_formats / sizeof simple_formats[0]; i++) {
-        if (strcmp(simple_formats[i].name, name) == 0) {
-            return &simple_formats[i];
-        }
+    const export_format *const *format = export_formats;
+
+    while (*format != NULL && strcmp((*format)->name, name) != 0) {
+        format++;
     }
-    if (strcmp(export_xes.name, name) == 0) {
-        return &export_xes;
-    }
-    return strcmp(export_ocel.name, name) == 0 ? &export_ocel : NULL;
+    return *format;
 }
 
 /* The verb. */

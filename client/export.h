@@ -24,6 +24,9 @@ typedef struct export_format {
 extern const export_format export_xes;
 extern const export_format export_ocel;
 
+/** All of them; NULL ends them. */
+extern const export_format *const export_formats[];
+
 /** The format of that name, or NULL. */
 const export_format *export_format_named(const char *name);
 

@@ -56,7 +56,7 @@ static size_t fill_options(const ctl_verb_row *verb, struct argp_option *rows, i
     for (uint32_t i = 0; i < CTL_OPTION_COUNT; i++) {
         bool is_its_own = verb != NULL && (verb->options & CTL_BIT(i)) != 0;
 
-        if (is_its_own || ctl_options[i].is_common) {
+        if ((is_its_own && i != CTL_SCDOC) || ctl_options[i].is_common) {
             rows[count++] = (struct argp_option){
                 .name = ctl_options[i].name,
                 .key = KEY_OPTIONS + (int)i,

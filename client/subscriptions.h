@@ -5,6 +5,11 @@
 
 #include "ctl.h"
 
+/* What they say of each, separated by spaces. */
+#define SUBSCRIPTION_COLUMNS                                                                       \
+    "name subject types programme position head lag in_flight parked client since"
+#define PARKED_COLUMNS "position since replayed reason"
+
 /** Is it one of those, and no view? */
 bool subscriptions_are_meant(const char *what);
 
