@@ -6,9 +6,6 @@
 
 #define SUBSCRIPTION "subscription"
 #define PARKED "parked"
-#define SUBSCRIPTION_COLUMNS                                                                       \
-    "name subject types programme position head lag in_flight parked client since"
-#define PARKED_COLUMNS "position since replayed reason"
 
 bool subscriptions_are_meant(const char *what)
 {
@@ -26,6 +23,30 @@ static bool fits(const trial_value *row, const trial_value *where)
         }
     }
     return true;
+}
+
+/* An unknown field is no condition that nothing fulfils. */
+static trial_code
+check_fields(const ctl_command *ctl, const trial_value *where, const char *fields, trial_error *err)
+{
+    for (uint32_t i = 0; i < where->as.map.count; i++) {
+        trial_text wanted = where->as.map.entries[i].name;
+        const char *at = fields;
+
+        while (*at != '\0' &&
+               !trial_text_equal((trial_text){ at, (uint32_t)strcspn(at, " ") }, wanted)) {
+            at += strcspn(at, " ");
+            at += strspn(at, " ");
+        }
+        if (*at == '\0') {
+            return trial_fail(err,
+                              TRIAL_INVALID,
+                              "%s has no field '%.*s'",
+                              ctl->arguments[0],
+                              TRIAL_TEXT_ARGS(wanted));
+        }
+    }
+    return TRIAL_OK;
 }
 
 static int print_rows(ctl_command *ctl,
@@ -87,7 +108,8 @@ static int list_parked(ctl_command *ctl, const trial_value *where)
                 &ctl->arena, rest, where->as.map.entries[i].name, where->as.map.entries[i].value);
         }
     }
-    if (ask(ctl, "parked", name, &result, &err) != TRIAL_OK) {
+    if (check_fields(ctl, rest, PARKED_COLUMNS, &err) != TRIAL_OK ||
+        ask(ctl, "parked", name, &result, &err) != TRIAL_OK) {
         return ctl_fail(ctl, &err);
     }
     return print_rows(ctl, trial_value_get(result, "parked"), rest, NULL, PARKED_COLUMNS);
@@ -106,7 +128,8 @@ int subscriptions_list(ctl_command *ctl, const trial_value *where)
     if (strcmp(ctl->arguments[0], PARKED) == 0) {
         return list_parked(ctl, where);
     }
-    if (ask(ctl, "subscriptions", (trial_text){ 0 }, &result, &err) != TRIAL_OK) {
+    if (check_fields(ctl, where, SUBSCRIPTION_COLUMNS " made", &err) != TRIAL_OK ||
+        ask(ctl, "subscriptions", (trial_text){ 0 }, &result, &err) != TRIAL_OK) {
         return ctl_fail(ctl, &err);
     }
     return print_rows(ctl,

@@ -300,6 +300,9 @@ class Named(harness.DaemonCase):
         self.assertEqual([(r["name"], r["lag"], r["head"], r["parked"]) for r in rows],
                          [("n", 0, 4, 1)])
         self.assertEqual(self.daemon.ask("list", "subscription", "parked=2"), [])
+        for words in (("subscription", "nmae=n"), ("parked", "name=n", "nmae=n")):
+            self.assertIn(f"{words[0]} has no field 'nmae'",
+                          self.daemon.ctl("list", *words, status=3).err)
         self.assertEqual([r["reason"] for r in self.daemon.ask("list", "parked", "name=n")],
                          ["no such case"])
         asked = self.daemon.ctl("replay", "n", status=1)
