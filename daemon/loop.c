@@ -43,9 +43,18 @@ static void send_replies(loop *l)
                     r->is_delimited,
                     (trial_bytes){ out.data + r->begin, r->size });
     }
-    probe_answered(l->reply_count, out.size);
     l->reply_count = 0;
     pack_writer_reset(&l->out);
+}
+
+static void answer(loop *l)
+{
+    uint32_t count = l->reply_count + l->question_count;
+    uint64_t sent_bytes = l->metrics.sent_bytes;
+
+    send_replies(l);
+    requests_answer_questions(l);
+    probe_answered(count, l->metrics.sent_bytes - sent_bytes);
 }
 
 /* Publish a turn's events: frame 0 the topic, frame 1 a notification of one event. */
@@ -93,8 +102,7 @@ static trial_code finish_turn(loop *l)
         probe_flushed(store_flushed(l->store), metrics_end_flush(&l->metrics));
     }
     authority_settle(l);
-    requests_answer_questions(l);
-    send_replies(l);
+    answer(l);
     (void)metrics_end_stage(&l->metrics, TRIAL_STAGE_answer);
     added = engine_turn_added(l->engine, &count);
     if (count > 0) {

@@ -173,8 +173,9 @@ static bool read_at_once(loop *l, const net_message *message, const trial_reques
 {
     reply *r;
 
-    if (l->has_read || store_committed(l->store) < store_head(l->store)) {
-        return false;
+    if (l->has_read || store_committed(l->store) < store_head(l->store) ||
+        !net_has_room(l->net, message->peer)) {
+        return false; /* the gate holds it where the peer must read first */
     }
     r = begin_reply(l, message->peer, message->is_delimited);
     if (!answers_read_at_once(l->store, &l->known, request->msgid, &request->as.read, &l->out)) {
@@ -485,24 +486,41 @@ static void answer_hello(loop *l, uint32_t msgid)
     pack_put_word(&l->out, "triald " TRIALD_VERSION);
 }
 
+/* Only metrics grow, by a line for each named subscription: a thousand answers of the others are
+ * less than one of a read. */
+static void answer_question(loop *l, const question *q, trial_bytes peer)
+{
+    trial_error err = TRIAL_ERROR_NONE;
+    trial_code code = TRIAL_OK;
+
+    if (q->method == TRIAL_METHOD_METRICS && !net_has_room(l->net, peer)) {
+        code = gate_refuse(&err);
+    }
+    l->metrics.requests[q->method][code]++; /* what is answered is in the answer */
+    if (code != TRIAL_OK) {
+        proto_put_error(&l->out, q->msgid, &err);
+    } else if (q->method == TRIAL_METHOD_STATUS) {
+        answer_status(l, q->msgid);
+    } else if (q->method == TRIAL_METHOD_METRICS) {
+        proto_put_result(&l->out, q->msgid);
+        metrics_put(l);
+    } else {
+        answer_hello(l, q->msgid);
+    }
+}
+
 void requests_answer_questions(loop *l)
 {
     for (uint32_t i = 0; i < l->question_count; i++) {
         const question *q = &l->questions[i];
-        reply *r = begin_reply(l, (trial_bytes){ q->peer, q->peer_size }, q->is_delimited);
+        trial_bytes peer = { q->peer, q->peer_size };
 
-        l->metrics.requests[q->method][TRIAL_OK]++;
-        if (q->method == TRIAL_METHOD_STATUS) {
-            answer_status(l, q->msgid);
-        } else if (q->method == TRIAL_METHOD_METRICS) {
-            proto_put_result(&l->out, q->msgid);
-            metrics_put(l);
-        } else {
-            answer_hello(l, q->msgid);
-        }
-        end_reply(l, r);
+        pack_writer_reset(&l->out);
+        answer_question(l, q, peer);
+        loop_answer(l, peer, q->is_delimited, pack_written(&l->out));
     }
     l->question_count = 0;
+    pack_writer_reset(&l->out);
 }
 
 /* Damage concerns more than who asked for what it lies in. Where no system call is to blame, what

@@ -285,5 +285,55 @@ class Limits(harness.DaemonCase):
         self.assertIs(self.peer.call("verify", size=seen[3][0], root=seen[4][1])["same"], False)
 
 
+class Unread(harness.DaemonCase):
+    """Answers that their peer does not take: what is made for it has a bound, whoever makes it."""
+
+    arguments = ("--request-bytes", "64K", "--event-bytes", "4K")
+
+    def setUp(self):
+        super().setUp()
+        self.slow = harness.Peer(self.daemon.endpoint, receive_limit=1)
+        self.addCleanup(self.slow.close)
+
+    def figures(self):
+        answer = self.peer.call("metrics")
+        return answer["counters"]["requests"], answer["gauges"]
+
+    def test_a_short_history_waits_too(self):
+        events = [{"type": "figure.reported", "subject": "case/1", "source": "/a", "id": str(number),
+                   "time": "2020-01-01T00:00:00Z",
+                   "data": {"metric": "m", "value": 1, "asOf": "2020-01-01", "document": "d" * 1500}}
+                  for number in range(30)]
+        self.peer.append(events)
+        self.peer.call("verify")  # for which the tables are brought level
+        asked = []
+        for number in range(1, 101):  # each in a turn of its own
+            asked.append(self.slow.send("read", {"subject": "case/1"}))
+            requests, gauges = self.figures()
+            while requests.get("read", {}).get("ok", 0) + gauges["reader_jobs"] < number:
+                requests, gauges = self.figures()
+        self.assertGreater(gauges["reader_jobs"], 0)
+        for msgid in asked:
+            self.assertEqual(len(self.slow.result(msgid)["events"]), len(events))
+
+    def test_metrics_are_busy(self):
+        for first in (0, 60):  # a line each makes the answer a large one
+            with self.daemon.peer() as consumer:
+                for number in range(first, first + 60):
+                    consumer.call("subscribe", name=f"{number:064}")
+        asked = [self.slow.send("metrics") for _ in range(500)]
+        while self.figures()[0]["metrics"].get("busy", 0) == 0:
+            pass
+        refused = 0
+        for msgid in asked:
+            try:
+                self.assertIn("gauges", self.slow.result(msgid))
+            except harness.WireError as error:
+                self.assertEqual(error.code, "busy")
+                refused += 1
+        self.assertGreater(refused, 0)
+        self.assertIn("gauges", self.slow.call("metrics"))
+
+
 if __name__ == "__main__":
     harness.main()
