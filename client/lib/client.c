@@ -105,11 +105,13 @@ lib_ready
 lib_client_wait(const trial_client *client, short events, int stop_fd, int64_t deadline_ms)
 {
     for (;;) {
-        zmq_pollitem_t items[] = { { .fd = stop_fd, .events = ZMQ_POLLIN },
-                                   { .socket = client == NULL ? NULL : client->socket,
-                                     .events = events } };
-        uint32_t first = stop_fd > 0 ? 0 : 1;
-        int count = (client == NULL ? 1 : 2) - (int)first;
+        zmq_pollitem_t items[] = {
+            { .fd = stop_fd, .events = ZMQ_POLLIN },
+            { .socket = client == NULL ? NULL : client->socket, .events = events },
+            { .socket = client == NULL ? NULL : client->watch, .events = ZMQ_POLLIN },
+        };
+        int first = stop_fd > 0 ? 0 : 1;
+        int count = (client == NULL ? 1 : client->watch == NULL ? 2 : 3) - first;
         int64_t left_ms = deadline_ms - lib_now_ms();
         int ready = zmq_poll(items + first, count, left_ms > 0 ? (long)left_ms : 0);
 

@@ -162,11 +162,15 @@ trial_code lib_watch_look(void *watch, const lib_keys *keys, const char *endpoin
                           endpoint,
                           keys->own.public_key);
     }
-    return trial_fail(err,
-                      TRIAL_UNAUTHORISED,
-                      keys->is_set ? "%s does not answer to this server key: it is another daemon, "
-                                     "or one without a key"
-                                   : "%s asks for a key: name yours and the daemon's (--key and "
-                                     "--server-key, or TRIALD_KEY and TRIALD_SERVER_KEY)",
-                      endpoint);
+    (void)trial_fail(err,
+                     TRIAL_UNAUTHORISED,
+                     keys->is_set ? "%s does not answer to this server key: it is another daemon, "
+                                    "or one without a key"
+                                  : "%s asks for a key: name yours and the daemon's (--key and "
+                                    "--server-key, or TRIALD_KEY and TRIALD_SERVER_KEY)",
+                     endpoint);
+    if (err != NULL) {
+        err->system_errno = LIB_HANDSHAKE_CUT;
+    }
+    return TRIAL_UNAUTHORISED;
 }

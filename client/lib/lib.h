@@ -8,6 +8,8 @@
 #include "trial/client.h"
 #include "trial/key.h"
 
+#include <errno.h>
+
 #define LIB_ENDPOINT_DEFAULT "ipc:///run/triald/triald.sock"
 #define LIB_FEED_DEFAULT "ipc:///run/triald/feed.sock"
 #define LIB_TIMEOUT_MS_DEFAULT 5000u
@@ -49,7 +51,9 @@ TRIAL_MUST_USE trial_code lib_watch_open(void *context,
                                          trial_error *err);
 void lib_watch_close(void *socket, void *watch); /* NULL is fine */
 
-/** Fails with UNAUTHORISED: a handshake has failed since the last look. */
+/** Fails with UNAUTHORISED: a handshake has failed since the last look. Its system_errno is
+ * LIB_HANDSHAKE_CUT where nobody said why: so does a daemon that leaves meanwhile. */
+#define LIB_HANDSHAKE_CUT EPROTO
 TRIAL_MUST_USE trial_code lib_watch_look(void *watch,
                                          const lib_keys *keys,
                                          const char *endpoint,
@@ -126,8 +130,8 @@ TRIAL_MUST_USE trial_code lib_read_value(trial_bytes bytes,
 /** What lib_client_wait() found. */
 typedef enum lib_ready { LIB_READY, LIB_TOO_LATE, LIB_STOPPED } lib_ready;
 
-/** Wait until the client's socket is ready for `events` (NULL: for no socket), or `stop_fd` is
- * readable (0: there is none), or until the deadline. */
+/** Wait until the client's socket is ready for `events`, or was refused, which the next call says
+ * (NULL: for no socket), or `stop_fd` is readable (0: there is none), or until the deadline. */
 lib_ready
 lib_client_wait(const trial_client *client, short events, int stop_fd, int64_t deadline_ms);
 

@@ -151,6 +151,23 @@ static void lose(trial_subscriber *s)
     lib_wake_at(&s->wake, s->until_ms);
 }
 
+/* What mends itself is not told: a daemon that has too much to do, or has ended in the midst of a
+ * handshake, which another one would look like too. */
+static trial_code
+lose_for(trial_subscriber *s, trial_code code, const trial_error *why, trial_error *err)
+{
+    bool was_let_in = s->connections > 0 && why->system_errno == LIB_HANDSHAKE_CUT;
+
+    lose(s);
+    if (code == TRIAL_BUSY || (code == TRIAL_UNAUTHORISED && was_let_in)) {
+        return TRIAL_OK;
+    }
+    if (err != NULL) {
+        *err = *why;
+    }
+    return code;
+}
+
 static trial_code connect_again(trial_subscriber *s, trial_error *err)
 {
     trial_code code = trial_client_open(&s->settings, &s->client, err);
@@ -165,19 +182,21 @@ static trial_code connect_again(trial_subscriber *s, trial_error *err)
     return TRIAL_OK;
 }
 
-static void ask(trial_subscriber *s, const char *method, const trial_value *params, step then)
+static trial_code
+ask(trial_subscriber *s, const char *method, const trial_value *params, step then, trial_error *err)
 {
-    trial_error ignored = TRIAL_ERROR_NONE; /* a request that is not sent is a lost connection */
+    trial_error why = TRIAL_ERROR_NONE;
+    trial_code code = trial_client_send(s->client, method, params, &s->msgid, &why);
 
-    if (trial_client_send(s->client, method, params, &s->msgid, &ignored) != TRIAL_OK) {
-        lose(s);
-        return;
+    if (code != TRIAL_OK) {
+        return lose_for(s, code, &why, err);
     }
     s->step = then;
     s->until_ms = lib_now_ms() + SILENCE_MS;
+    return TRIAL_OK;
 }
 
-static void greet(trial_subscriber *s)
+static trial_code greet(trial_subscriber *s, trial_error *err)
 {
     trial_value *params = trial_value_map(&s->message);
 
@@ -185,7 +204,7 @@ static void greet(trial_subscriber *s)
         &s->message, params, "client", trial_value_text(&s->message, trial_text_of(s->name)));
     trial_value_set(
         &s->message, params, "protocol", trial_value_integer(&s->message, TRIAL_PROTOCOL_VERSION));
-    ask(s, "hello", params, STEP_GREETED);
+    return ask(s, "hello", params, STEP_GREETED, err);
 }
 
 /* Positions only mean something in one log, and a log never grows shorter. */
@@ -230,8 +249,7 @@ static trial_code take_hello(trial_subscriber *s, const trial_value *result, tri
         s->next = s->next == 0 ? head + 1 : s->next;
         s->from->as.count = s->next;
     }
-    ask(s, "subscribe", s->params, STEP_ASKED);
-    return TRIAL_OK;
+    return ask(s, "subscribe", s->params, STEP_ASKED, err);
 }
 
 static void take_subscription(trial_subscriber *s, const trial_value *result)
@@ -257,14 +275,8 @@ static trial_code take_answer(trial_subscriber *s, const trial_message *answer, 
     if (answer->msgid != s->msgid) {
         return TRIAL_OK;
     }
-    if (code == TRIAL_BUSY) {
-        lose(s); /* it has too much to do: later */
-        return TRIAL_OK;
-    }
     if (code != TRIAL_OK) {
-        if (err != NULL) {
-            *err = answer->error;
-        }
+        *err = answer->error;
         return code;
     }
     code = lib_read_value(answer->raw, &s->message, &result, err);
@@ -326,13 +338,7 @@ static trial_code take_message(trial_subscriber *s, bool *ret_came, trial_error 
     if (code == TRIAL_MALFORMED && failure.code != TRIAL_MALFORMED) {
         (void)trial_fail(&failure, code, "what %s sent is no notification", s->endpoint);
     }
-    if (code != TRIAL_OK) {
-        lose(s);
-        if (err != NULL) {
-            *err = failure;
-        }
-    }
-    return code;
+    return code == TRIAL_OK ? code : lose_for(s, code, &failure, err);
 }
 
 static void tell(trial_subscriber *s, const char *method, const trial_value *params)
@@ -381,9 +387,10 @@ void trial_subscriber_ack(trial_subscriber *s)
 static void give_credit(trial_subscriber *s)
 {
     trial_value *params;
+    bool is_due = s->used >= (s->credit + 1) / 2 ||
+                  (s->is_named && lib_now_ms() - s->told_ms >= SIGN_OF_LIFE_MS);
 
-    if (s->used < (s->credit + 1) / 2 &&
-        !(s->is_named && lib_now_ms() - s->told_ms >= SIGN_OF_LIFE_MS)) {
+    if (s->step != STEP_SUBSCRIBED || !is_due) {
         return;
     }
     params = trial_value_map(&s->message);
@@ -427,11 +434,6 @@ static bool hand_out(trial_subscriber *s)
     return false;
 }
 
-static short awaited(const trial_subscriber *s)
-{
-    return s->step == STEP_CONNECTING ? ZMQ_POLLOUT : ZMQ_POLLIN;
-}
-
 static trial_code say_none_came(trial_subscriber *s, trial_error *err)
 {
     lib_wake_at(&s->wake, s->until_ms);
@@ -445,12 +447,14 @@ static trial_code say_none_came(trial_subscriber *s, trial_error *err)
 static trial_code go_on(trial_subscriber *s, int64_t deadline_ms, bool *ret_stop, trial_error *err)
 {
     int64_t until_ms = s->until_ms < deadline_ms ? s->until_ms : deadline_ms;
-    lib_ready ready = lib_client_wait(s->client, awaited(s), s->stop_fd, until_ms);
+    short events = s->step == STEP_CONNECTING ? ZMQ_POLLOUT : ZMQ_POLLIN;
+    lib_ready ready = lib_client_wait(s->client, events, s->stop_fd, until_ms);
 
     *ret_stop = ready == LIB_STOPPED;
     if (ready == LIB_READY && s->step == STEP_CONNECTING) {
-        greet(s);
-    } else if (ready == LIB_TOO_LATE && lib_now_ms() >= s->until_ms) {
+        return greet(s, err);
+    }
+    if (ready == LIB_TOO_LATE && lib_now_ms() >= s->until_ms) {
         if (s->step == STEP_AWAY) {
             return connect_again(s, err);
         }
@@ -472,10 +476,8 @@ trial_code trial_subscriber_next(trial_subscriber *s,
         bool came = false;
         trial_code code = TRIAL_OK;
 
-        if (s->step == STEP_SUBSCRIBED && s->left == 0) {
+        if (s->left == 0) {
             say_done(s);
-        }
-        if (s->step == STEP_SUBSCRIBED && s->left == 0) {
             give_credit(s);
         }
         if (s->has_ended && s->left == 0) {

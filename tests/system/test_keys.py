@@ -407,6 +407,16 @@ class Rights(unittest.TestCase):
             self.ring.forget_key("watcher")
             self.assertIn("refuses this key", watching.result().err)
 
+    def test_who_follows_is_told_when_it_may_no_longer(self):
+        secret = self.ring.make("follower")
+        self.start()
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            following = pool.submit(self.ring.key_ctl, secret, "log", "--follow", status=7)
+            while self.root.call("metrics")["gauges"]["subscriptions"] == 0:
+                pass
+            self.ring.forget_key("follower")
+            self.assertIn("refuses this key", following.result().err)
+
     def test_other_roles_count_from_the_moment_they_are_logged(self):
         secret = self.ring.make("aarhus", "read")
         self.start()
@@ -537,8 +547,9 @@ class Rights(unittest.TestCase):
         unknown = self.ring.make("unknown", is_known=False)
         self.start()
         self.ring.key_ctl(known, "status")
-        said = self.ring.key_ctl(unknown, "status", status=7, timeout="60s")
-        self.assertIn("refuses this key", said.err)
+        for asked in (["status"], ["log"], ["log", "--follow"]):
+            said = self.ring.key_ctl(unknown, *asked, status=7, timeout="60s")
+            self.assertIn("refuses this key", said.err)
         said = self.ring.key_ctl(known, "status", status=7, server=self.ring.scratch / "unknown.key")
         self.assertIn("does not answer to this server key", said.err)
         said = self.ring.ctl("status", "--endpoint", self.ring.tcp, status=7)
