@@ -70,7 +70,8 @@ int64_t lib_now_ms(void)
 trial_code lib_fail_zmq(trial_error *err, int zmq_error, const char *format, ...)
 {
     bool is_endpoint = zmq_error == EINVAL || zmq_error == EPROTONOSUPPORT ||
-                       zmq_error == ENOCOMPATPROTO || zmq_error == ENODEV;
+                       zmq_error == ENOCOMPATPROTO || zmq_error == ENODEV ||
+                       zmq_error == ENAMETOOLONG;
     trial_code code = is_endpoint ? TRIAL_INVALID : TRIAL_BUSY;
     char what[TRIAL_ERROR_TEXT_BYTES / 2];
     va_list args;
