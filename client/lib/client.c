@@ -419,22 +419,30 @@ trial_code trial_client_receive(trial_client *client,
     }
 }
 
+/* Is there no room for one more message that nobody waits for? It stays with ZeroMQ then. */
+static bool has_no_room(const trial_client *client, const char *what, trial_error *err)
+{
+    if (client->kept_count < KEPT_MESSAGES_MAX) {
+        return false;
+    }
+    (void)trial_fail(err,
+                     TRIAL_BUSY,
+                     "%u messages wait to be received; receive them before the next call; %s",
+                     client->kept_count,
+                     what);
+    return true;
+}
+
 /* Keep the current message for a later receive. */
-static trial_code keep_current(trial_client *client, uint32_t msgid, trial_error *err)
+static void keep_current(trial_client *client, uint32_t msgid)
 {
     uint32_t at = (client->kept_first + client->kept_count) % KEPT_MESSAGES_MAX;
 
-    if (client->kept_count == KEPT_MESSAGES_MAX) {
-        return trial_fail(err,
-                          TRIAL_BUSY,
-                          "%u messages wait to be received; receive them before the next call",
-                          client->kept_count);
-    }
+    TRIAL_ASSERT(client->kept_count < KEPT_MESSAGES_MAX);
     client->kept[at] = client->current;
     client->kept[at].msgid = msgid;
     client->current = (struct kept_message){ 0 };
     client->kept_count++;
-    return TRIAL_OK;
 }
 
 /* Wait for the answer to `msgid`; what else comes is kept, and what is late is dropped. */
@@ -445,8 +453,12 @@ static trial_code await_answer(trial_client *client,
                                trial_error *err)
 {
     for (;;) {
-        trial_code code = take_frame(client, deadline_ms, err);
+        trial_code code;
 
+        if (has_no_room(client, "outcome unknown", err)) {
+            return TRIAL_BUSY;
+        }
+        code = take_frame(client, deadline_ms, err);
         if (code == TRIAL_OK) {
             code = read_current(client, ret_frame, err);
         }
@@ -459,11 +471,7 @@ static trial_code await_answer(trial_client *client,
             return TRIAL_OK;
         }
         if (ret_frame->kind == PROTO_NOTIFICATION || !was_given_up(client, ret_frame->msgid)) {
-            code =
-                keep_current(client, ret_frame->kind == PROTO_RESPONSE ? ret_frame->msgid : 0, err);
-        }
-        if (code != TRIAL_OK) {
-            return code;
+            keep_current(client, ret_frame->kind == PROTO_RESPONSE ? ret_frame->msgid : 0);
         }
     }
 }
@@ -535,12 +543,17 @@ trial_code trial_client_call(trial_client *client,
     proto_frame frame;
     trial_message message = { 0 };
     trial_error failure = TRIAL_ERROR_NONE;
-    trial_code code = trial_client_send(client, method, params, &msgid, &failure);
+    trial_code code = TRIAL_BUSY;
 
+    if (!has_no_room(client, "nothing was sent", &failure)) {
+        code = trial_client_send(client, method, params, &msgid, &failure);
+    }
     if (code == TRIAL_OK) {
         code = await_answer(client, msgid, deadline_ms, &frame, &failure);
         if (code == TRIAL_BUSY) {
             give_up(client, msgid);
+        }
+        if (code == TRIAL_BUSY && lib_now_ms() >= deadline_ms) {
             (void)trial_fail(&failure,
                              TRIAL_BUSY,
                              "no answer to %s from %s within %u ms; outcome unknown, send it again",

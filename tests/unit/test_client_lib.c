@@ -27,12 +27,14 @@ static int set_up(void **state)
     size_t size = sizeof peer->endpoint;
     int wait_ms = WAIT_MS;
     int linger = 0;
+    int all = 0; /* what a test sends ahead is not dropped */
     trial_client_settings settings = { .timeout_ms = WAIT_MS, .request_bytes = 4096 };
 
     peer->context = zmq_ctx_new();
     peer->router = zmq_socket(peer->context, ZMQ_ROUTER);
     assert_int_equal(zmq_setsockopt(peer->router, ZMQ_RCVTIMEO, &wait_ms, sizeof wait_ms), 0);
     assert_int_equal(zmq_setsockopt(peer->router, ZMQ_LINGER, &linger, sizeof linger), 0);
+    assert_int_equal(zmq_setsockopt(peer->router, ZMQ_SNDHWM, &all, sizeof all), 0);
     assert_int_equal(zmq_bind(peer->router, "tcp://127.0.0.1:*"), 0);
     assert_int_equal(zmq_getsockopt(peer->router, ZMQ_LAST_ENDPOINT, peer->endpoint, &size), 0);
     settings.endpoint = peer->endpoint;
@@ -145,6 +147,39 @@ static void test_a_call_gets_its_own_answer_and_keeps_the_rest(void **state)
     message = receive(peer);
     assert_false(message.is_notification);
     assert_int_equal(message.msgid, first);
+}
+
+/* What a call cannot keep is not taken, so that it is there when there is room again. */
+static void test_nothing_is_lost_where_nobody_receives_between_calls(void **state)
+{
+    struct peer *peer = *state;
+    trial_value *result = NULL;
+    trial_error err = TRIAL_ERROR_NONE;
+    int64_t sent = 0;
+    uint32_t msgid = send_request(peer, "status");
+
+    assert_int_equal(take_request(peer, "status"), msgid);
+    for (uint32_t round = 0; round < 11; round++) {
+        for (uint32_t i = 0; i < 400; i++) {
+            notify(peer, ++sent);
+        }
+        answer(peer, ++msgid, 7);
+        assert_int_equal(
+            trial_client_call(peer->client, "hello", NULL, &peer->arena, &result, &err),
+            round < 10 ? TRIAL_OK : TRIAL_BUSY);
+        assert_int_equal(take_request(peer, "hello"), msgid);
+    }
+    assert_non_null(strstr(err.text, "receive them before the next call; outcome unknown"));
+    assert_int_equal(trial_client_call(peer->client, "hello", NULL, &peer->arena, &result, &err),
+                     TRIAL_BUSY);
+    assert_non_null(strstr(err.text, "nothing was sent"));
+    for (int64_t number = 1; number <= sent; number++) {
+        assert_int_equal(trial_value_get_integer(receive(peer).value, "number"), number);
+    }
+    answer(peer, ++msgid, 8);
+    assert_int_equal(trial_client_call(peer->client, "hello", NULL, &peer->arena, &result, &err),
+                     TRIAL_OK);
+    assert_int_equal(trial_value_get_integer(result, "number"), 8);
 }
 
 static uint32_t count_threads(void)
@@ -342,6 +377,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(
             test_a_call_gets_its_own_answer_and_keeps_the_rest, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            test_nothing_is_lost_where_nobody_receives_between_calls, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             test_clients_beside_each_other_share_their_thread, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_late_answer_is_dropped, set_up, tear_down),
