@@ -1,5 +1,5 @@
 /* client.h - libtrial: what a C program says to a daemon. One client is used by one thread at a
- * time. */
+ * time. Where a function fails, `err` (may be NULL) has why, and nothing else is given back. */
 #ifndef TRIAL_CLIENT_H
 #define TRIAL_CLIENT_H
 
@@ -9,21 +9,22 @@
 typedef struct trial_client trial_client;
 
 typedef struct trial_client_settings {
-    const char *endpoint;       /* NULL: TRIALD_ENDPOINT, else ipc:///run/triald/triald.sock */
-    const char *feed;           /* NULL: TRIALD_FEED, else ipc:///run/triald/feed.sock */
-    const char *name;           /* of the calling program, for hello; NULL: "libtrial" */
-    const char *key;            /* file of one's secret key, for a daemon on tcp; NULL: TRIALD_KEY,
-                                 * else none */
-    const char *server_key;     /* the daemon's certificate, or its public key itself; NULL:
-                                 * TRIALD_SERVER_KEY, else none */
-    uint32_t timeout_ms;        /* of a call; 0: 5,000 */
-    uint32_t request_bytes;     /* the daemon's request limit; 0: 4 MiB */
+    const char *endpoint;   /* NULL: TRIALD_ENDPOINT, else ipc:///run/triald/triald.sock */
+    const char *feed;       /* NULL: TRIALD_FEED, else ipc:///run/triald/feed.sock */
+    const char *name;       /* of the calling program, which a subscriber says; NULL: "libtrial" */
+    const char *key;        /* file of one's secret key, for a daemon on tcp; NULL: TRIALD_KEY,
+                             * else none */
+    const char *server_key; /* the daemon's certificate, or its public key itself; NULL:
+                             * TRIALD_SERVER_KEY, else none */
+    uint32_t timeout_ms;    /* of a call; 0: 5,000 */
+    uint32_t request_bytes; /* the daemon's request limit; 0: 4 MiB */
     const trial_client *beside; /* share its ZeroMQ context, one I/O thread for both: it is closed
                                  * last; NULL: a context of one's own */
 } trial_client_settings;
 
 /**
- * Make a client; it connects in the background. Close with trial_client_close().
+ * Make a client; it connects in the background. `settings` is copied; NULL for the defaults. Close
+ * with trial_client_close().
  *
  * Fails with INVALID, or STORAGE: an endpoint that is none, or a key's file that cannot be used.
  */
@@ -33,15 +34,17 @@ TRIAL_MUST_USE trial_code trial_client_open(const trial_client_settings *setting
 void trial_client_close(trial_client *client); /* NULL is fine */
 
 /**
- * Send one request and wait for its response.
+ * Send one request and wait for its response. What else comes meanwhile is kept for
+ * trial_client_receive(), 4,096 messages at most.
  *
  * params      a map, or NULL for none.
  * ret_result  lives in the arena.
  *
  * Fails with the daemon's own error (code, rule, index, field, text), TOO_LARGE before anything is
- * sent, UNAUTHORISED: the daemon does not know this key, or is not the one it should be, BUSY: no
- * answer within the timeout. The outcome of an append is unknown then: send it
- * again, the same id makes it one event.
+ * sent (bytes, or nested deeper than 40 levels), UNAUTHORISED: the daemon does not know this key,
+ * or is not the one it should be, BUSY: no answer within the timeout, or as many messages are kept
+ * as may be. The text says whether anything was sent; where it was, the outcome of an append is
+ * unknown: send it again, the same id makes it one event.
  */
 TRIAL_MUST_USE trial_code trial_client_call(trial_client *client,
                                             const char *method,
@@ -50,8 +53,15 @@ TRIAL_MUST_USE trial_code trial_client_call(trial_client *client,
                                             trial_value **ret_result,
                                             trial_error *err);
 
-/** Send without waiting; ret_msgid names the response. Fails with TOO_LARGE or BUSY (nothing was
- * sent). */
+/**
+ * Send without waiting for the response, which ret_msgid names; for a connection it waits at most
+ * the timeout.
+ *
+ * Receive while you send: where a thousand answers or more are waiting for this client the daemon
+ * may drop further ones, for it waits for nobody.
+ *
+ * Fails with TOO_LARGE, UNAUTHORISED or BUSY; nothing was sent then.
+ */
 TRIAL_MUST_USE trial_code trial_client_send(trial_client *client,
                                             const char *method,
                                             const trial_value *params,
@@ -65,7 +75,7 @@ TRIAL_MUST_USE trial_code trial_client_send_raw(trial_client *client,
                                                 uint32_t *ret_msgid,
                                                 trial_error *err);
 
-/** What came: a response to a send, or a notification. Values live in the arena given. */
+/** What came: a response to a send, or a notification. Values and texts live in the arena given. */
 typedef struct trial_message {
     bool is_notification;
     uint32_t msgid;     /* of a response */
@@ -77,8 +87,11 @@ typedef struct trial_message {
 
 /**
  * Wait for the next message at most `timeout_ms` (0: do not wait). `want_value` false leaves
- * `value` NULL and only `raw` set. Fails with BUSY where none came in time, MALFORMED where what
- * came is not the protocol.
+ * `value` NULL and only `raw` set; the arena is there for the name of a notification then.
+ *
+ * An error that the daemon answered is no failure of this call: it is in the message. Fails with
+ * BUSY where none came in time, MALFORMED where what came is not the protocol, UNAUTHORISED as
+ * trial_client_call().
  */
 TRIAL_MUST_USE trial_code trial_client_receive(trial_client *client,
                                                uint32_t timeout_ms,
@@ -87,14 +100,14 @@ TRIAL_MUST_USE trial_code trial_client_receive(trial_client *client,
                                                trial_message *ret_message,
                                                trial_error *err);
 
-/** Send a notification (credit, unsubscribe). */
+/** Send a notification (credit, unsubscribe). Fails as trial_client_send(). */
 TRIAL_MUST_USE trial_code trial_client_notify(trial_client *client,
                                               const char *method,
                                               const trial_value *params,
                                               trial_error *err);
 
-/** A descriptor that polls readable when something may have come; edge-like, so receive until BUSY.
- */
+/** A descriptor that polls readable when something may have come; edge-like, so receive until BUSY,
+ * also after a call or a send. -1: there is none. */
 int trial_client_fd(trial_client *client);
 
 typedef struct trial_replay trial_replay;
@@ -149,6 +162,8 @@ typedef struct trial_feed trial_feed;
  * Listen to the feed: every event from `from` on (0: only new ones), once and in order. What the
  * feed drops is read from the log, so its user sees no gap. Close with trial_feed_close().
  *
+ * Whether it is still the same log is not looked at: a subscriber (subscriber.h) does.
+ *
  * Fails as trial_client_call() does: the head is asked for first.
  */
 TRIAL_MUST_USE trial_code trial_feed_open(const trial_client_settings *settings,
@@ -158,8 +173,9 @@ TRIAL_MUST_USE trial_code trial_feed_open(const trial_client_settings *settings,
 void trial_feed_close(trial_feed *feed); /* NULL is fine */
 
 /**
- * Wait for the next event at most `timeout_ms`; it lives until the next call, or until the arena is
- * reset. Fails with BUSY where none came in time, else as trial_client_call() of a read; after
+ * Wait for the next event at most `timeout_ms`, and where it has to be read from the log for that
+ * answer, at most the settings' timeout; it lives until the next call, or until the arena is reset.
+ * Fails with BUSY where none came in time, else as trial_client_call() of a read; after
  * UNAUTHORISED the next call asks to be let in again.
  */
 TRIAL_MUST_USE trial_code trial_feed_next(trial_feed *feed,

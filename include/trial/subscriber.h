@@ -35,7 +35,7 @@ void trial_subscriber_close(trial_subscriber *subscriber); /* NULL is fine */
  *                      handed out: positions mean something else. Of a named one: another consumes
  *                      it or took over, or it has another filter. Only a new subscriber helps.
  *            others    as the daemon refused the subscription: a filter is wrong, or the right to
- *                      read is gone. The next call asks again.
+ *                      read is gone; or as trial_client_open(). The next call asks again.
  */
 TRIAL_MUST_USE trial_code trial_subscriber_next(trial_subscriber *subscriber,
                                                 uint32_t timeout_ms,
@@ -50,8 +50,9 @@ TRIAL_MUST_USE trial_code trial_subscriber_next(trial_subscriber *subscriber,
 void trial_subscriber_ack(trial_subscriber *subscriber);
 
 /**
- * Set the event that was handed out last aside, for a reason in a sentence, and go on behind it.
- * On disk when it comes back. Fails as trial_client_call(): the event is handed out again then.
+ * Of a named subscription: set the event that was handed out last aside, for a reason in a
+ * sentence, and go on behind it. On disk when it comes back. Fails as trial_client_call(): the
+ * event is handed out again then.
  */
 TRIAL_MUST_USE trial_code trial_subscriber_park(trial_subscriber *subscriber,
                                                 const char *reason,
