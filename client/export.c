@@ -158,6 +158,22 @@ static bool export_event(void *context, const trial_value *event)
     return ferror(exporting->run.out) == 0;
 }
 
+static bool look_only(void *context, const trial_value *event)
+{
+    (void)context;
+    (void)event;
+    return false; /* one answer is enough */
+}
+
+/* Is there a daemon that answers this question? Asked before anything is written: a file that is
+ * there is a good export until there is another. */
+static trial_code look_first(ctl_command *ctl, trial_error *err)
+{
+    reading_question question = { .filters = reading_filters(ctl, true), .limit = 1 };
+
+    return reading_walk(ctl, &question, look_only, NULL, err);
+}
+
 static trial_code export_all(ctl_command *ctl, struct exporting *exporting, trial_error *err)
 {
     reading_question question = { .filters = reading_filters(ctl, true) };
@@ -197,6 +213,9 @@ int ctl_export(ctl_command *ctl)
         export_format_named(ctl_has(ctl, CTL_FORMAT) ? ctl->values[CTL_FORMAT] : "ndjson");
     if (exporting.format == NULL) {
         return ctl_usage(ctl, "--format is one of ndjson, cloudevents, csv, xes, ocel");
+    }
+    if (look_first(ctl, &err) != TRIAL_OK) {
+        return ctl_fail(ctl, &err);
     }
     if (path != NULL && strcmp(path, "-") != 0) {
         exporting.run.out = fopen(path, "we");

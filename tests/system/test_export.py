@@ -37,6 +37,20 @@ class Export(harness.ImportedCase):
         with open(path, encoding="utf-8") as text:
             self.assertEqual(text.read(), self.export("ndjson"))
 
+    def test_a_file_is_kept_until_there_is_another_export(self):
+        path = self.daemon.scratch / "kept.csv"
+        self.daemon.ctl("export", "--format", "csv", "--subject", "trial/ff2-018", path)
+        with open(path, "rb") as file:
+            before = file.read()
+        self.assertEqual(before.count(b"\n"), 21)
+        for words, status in ((("--as-of", "nonsense"), 3), (("--subject", "trial"), 3),
+                              (("--endpoint", "ipc:///nowhere", "--timeout", "200ms"), 2)):
+            self.daemon.ctl("export", "--format", "csv", *words, path, status=status)
+            with open(path, "rb") as file:
+                self.assertEqual(file.read(), before)
+            self.assertEqual(self.daemon.ctl("export", "--format", "csv", *words,
+                                             status=status).out, "")
+
     def test_cloudevents(self):
         text = self.export("cloudevents")
         try:
