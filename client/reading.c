@@ -122,6 +122,16 @@ static trial_code take_event(struct following *following,
     return code;
 }
 
+/* libtrial goes on trying, and says so; who asked for an answer in time does not. */
+static void note_that_it_ends(trial_error *err)
+{
+    char *yet = strstr(err->text, " yet; it is tried again");
+
+    if (yet != NULL) {
+        *yet = '\0';
+    }
+}
+
 /* The next event, if one comes before somebody should be told how it is. A daemon that was never
  * there is an error; one that was is waited for. */
 static trial_code await_event(ctl_command *ctl,
@@ -140,6 +150,8 @@ static trial_code await_event(ctl_command *ctl,
     if (trial_subscriber_look(following->subscriber).connections > 0) {
         say_how_it_is(following);
         code = code == TRIAL_BUSY ? TRIAL_OK : code;
+    } else if (code == TRIAL_BUSY) {
+        note_that_it_ends(err);
     }
     return code;
 }
