@@ -47,6 +47,7 @@ static const ctl_verb_row *find_verb(const char *name)
 
 /* Room for a heading, every verb or flag, and the end. */
 #define HELP_ROWS_MAX 96
+#define HELP_BYTES 512 /* of a sentence and the names of all views */
 
 /* The flags that --help shows: those of one verb, or the common ones. */
 static size_t fill_options(const ctl_verb_row *verb, struct argp_option *rows, int group)
@@ -72,9 +73,15 @@ static size_t fill_options(const ctl_verb_row *verb, struct argp_option *rows, i
 /* argp's help, as much of it as `flags` ask for. */
 static void print_help(const ctl_verb_row *verb, unsigned flags)
 {
+    static const char views[] = "\vVIEW is one of"
+#define COLUMN(name, doc)
+#define VIEW(lower, UPPER, name, row, answers, kinds, columns) " " name
+#include "trial/views.def"
+                                "; list also takes subscription and parked.";
     struct argp_option rows[HELP_ROWS_MAX] = { 0 };
     char names[HELP_ROWS_MAX][64];
     char usage[128] = "VERB [ARGUMENT...]";
+    char doc[HELP_BYTES];
     struct argp argp = { .options = rows, .args_doc = usage };
     size_t count = 0;
     char program[] = "trialctl";
@@ -83,7 +90,12 @@ static void print_help(const ctl_verb_row *verb, unsigned flags)
                   "the help has a row for each verb and flag");
     if (verb != NULL) {
         (void)snprintf(usage, sizeof usage, "%s %s", verb->name, verb->arguments);
-        argp.doc = verb->doc;
+        (void)snprintf(doc,
+                       sizeof doc,
+                       "%s%s",
+                       verb->doc,
+                       strstr(verb->arguments, "VIEW") == NULL ? "" : views);
+        argp.doc = doc;
     } else {
         argp.doc =
             "Speak to triald, the daemon for programmes of public trials."

@@ -102,6 +102,10 @@ class Statuses(Cli):
             result = harness.ctl("status", "--endpoint", endpoint, "--timeout", "300ms", status=2)
             self.assertEqual(result.out, "")
             self.assertIn(endpoint, result.err)
+            for words in (("watch",), ("log", "--follow")):
+                result = harness.ctl(*words, "--endpoint", endpoint, "--timeout", "300ms", status=2)
+                self.assertTrue(result.err.startswith(
+                    f"trialctl: busy: no connection to {endpoint}\n"), result)  # and none is tried
 
     def test_3_invalid(self):
         self.publish("no.such", "case/x", "a=b", status=3)
@@ -489,6 +493,27 @@ class Import(Cli):
         path = self.write("a", self.world.activity())
         harness.ctl("import", path, "--endpoint", f"ipc://{self.path('none')}", "--timeout",
                     "300ms", status=2)
+
+
+class Json(Cli):
+    def test_documents_hold_what_the_manual_says(self):
+        page = pathlib.Path(__file__).parents[2] / "client/trialctl.1.scd"
+        section = page.read_text(encoding="utf-8").split("# JSON\n")[1].split("\n# ")[0]
+        said = {verb: {name.replace("\\", "") for name in re.findall(r"_((?:[a-z]|\\_)+)_", names)}
+                for verb, names in re.findall(r"(?m)^\|[\[ ] \*([a-z]+)\*.*\n:[\[ ] *(.*)$", section)}
+        self.publish("activity.completed", "case/x", "activity=a")
+        copy = self.path("copy")
+        for words, more in ((("import", os.devnull), ()), (("backup", copy), ()),
+                            (("top", "--limit", "1"), ()), (("verify", copy), ("reason",)),
+                            (("verify",), ("reason", "kind", "log")),
+                            (("keygen", self.path("key")), ()),
+                            (("events", "trial.started"), ()),
+                            (("check",), ("value", "warning", "critical"))):
+            document = self.ctl(*words, "--json", status=None).json()
+            self.assertEqual(set(document), said[words[0]] - set(more), words)
+        self.assertEqual(set(document["figures"]["free"]), {"value", "warning", "critical", "state"})
+        document = self.publish("activity.completed", "case/x", "activity=b", more=("--json",)).json()
+        self.assertLess(said["publish"], set(document) | {"append"})
 
 
 class Catalogue(Cli):

@@ -124,6 +124,8 @@ class Completion(unittest.TestCase):
     def test_fields_of_views_and_what_they_hold(self):
         views = self.offered("rebuild ")
         self.assertEqual(views, set(self.peer.call("status")["views"]))
+        helped = " ".join(harness.ctl("list", "--help", timeout=None).out.split())
+        self.assertEqual(set(re.search("VIEW is one of ([a-z ]+);", helped)[1].split()), views)
         bounded = 0
         for view in views:
             fields = {word[:-1] for word in self.offered(f"list {view} ")}
