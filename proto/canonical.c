@@ -5,7 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* A list or map that a walk has entered. */
+/* A list or map that a walk is in. */
 struct spot {
     uint64_t left; /* values and keys still to come */
     bool is_map;
@@ -13,12 +13,9 @@ struct spot {
 };
 
 /* A key must be a text behind the one before it. */
-static bool key_is_in_order(struct spot *spot, const pack_token *token)
+static bool key_is_in_order(struct spot *spot, bool is_text, trial_text key)
 {
-    trial_text key = pack_token_text(token);
-
-    if (token->kind != PACK_TEXT ||
-        (spot->key.at != NULL && trial_text_compare(spot->key, key) >= 0)) {
+    if (!is_text || (spot->key.at != NULL && trial_text_compare(spot->key, key) >= 0)) {
         return false;
     }
     spot->key = key;
@@ -31,46 +28,72 @@ static bool token_is_canonical(const pack_token *token)
            (token->kind != PACK_FLOAT || isfinite(pack_token_float(token)));
 }
 
+/* One token of a walk: a leaf or another. False where there is none. */
+static inline bool
+read_either(const uint8_t *at, const uint8_t *end, pack_token *ret_token, bool *ret_is_canonical)
+{
+    pack_leaf leaf;
+
+    if (pack_leaf_read(at, end, &leaf)) {
+        uint32_t size = (uint32_t)(leaf.next - leaf.body);
+
+        *ret_token = (pack_token){ .kind = leaf.is_text ? PACK_TEXT : PACK_UNSIGNED,
+                                   .count = size,
+                                   .body = leaf.body,
+                                   .next = leaf.next };
+        *ret_is_canonical = *at != 0xd9 || size >= 0x20;
+        return true;
+    }
+    if (!pack_token_read(at, end, ret_token)) {
+        return false;
+    }
+    *ret_is_canonical = token_is_canonical(ret_token);
+    return true;
+}
+
 /* Walk over one value from `at`; NULL where there is none, else behind it. */
 static const uint8_t *walk_over(const uint8_t *at, const uint8_t *end, pack_measured *ret_measured)
 {
-    struct spot spots[PACK_DEPTH_MAX];
+    struct spot outer[PACK_DEPTH_MAX]; /* the lists and maps around this one */
+    struct spot spot = { .left = 1 };
+    pack_measured measured = { .is_canonical = true };
     uint32_t depth = 0;
+    bool is_canonical;
     pack_token token;
 
-    *ret_measured = (pack_measured){ .is_canonical = true };
     do {
-        struct spot *spot = depth == 0 ? NULL : &spots[depth - 1];
         uint64_t items;
 
-        if (!pack_token_read(at, end, &token)) {
+        if (!read_either(at, end, &token, &is_canonical)) {
             return NULL;
         }
         items = pack_token_items(&token);
         if (items > (size_t)(end - token.next)) {
             return NULL;
         }
-        ret_measured->elements++;
-        if (!token_is_canonical(&token) || (spot != NULL && spot->is_map && spot->left % 2 == 0 &&
-                                            !key_is_in_order(spot, &token))) {
-            ret_measured->is_canonical = false;
+        measured.elements++;
+        if (!is_canonical ||
+            (spot.is_map && spot.left % 2 == 0 &&
+             !key_is_in_order(&spot, token.kind == PACK_TEXT, pack_token_text(&token)))) {
+            measured.is_canonical = false;
         }
         at = token.next;
-        if ((token.kind == PACK_LIST || token.kind == PACK_MAP) &&
-            depth + 1 > ret_measured->depth) {
-            ret_measured->depth = depth + 1;
+        spot.left--;
+        if (token.kind >= PACK_LIST && depth + 1 > measured.depth) {
+            measured.depth = depth + 1;
         }
         if (items > 0) {
             if (depth == PACK_DEPTH_MAX) {
                 return NULL;
             }
-            spots[depth++] = (struct spot){ .left = items, .is_map = token.kind == PACK_MAP };
-            continue;
+            outer[depth++] = spot;
+            spot = (struct spot){ .left = items, .is_map = token.kind == PACK_MAP };
         }
-        while (depth > 0 && --spots[depth - 1].left == 0) {
-            depth--;
+        while (spot.left == 0 && depth > 0) {
+            spot = outer[--depth];
         }
-    } while (depth > 0);
+    } while (spot.left > 0);
+    *ret_measured = measured;
     return at;
 }
 
@@ -91,19 +114,16 @@ bool pack_is_canonical(trial_bytes bytes)
 
 bool pack_entry_read(pack_reader *reader, pack_entry *ret_entry)
 {
-    pack_token key;
-    pack_token value;
+    const uint8_t *key = reader->at;
+    pack_leaf value;
 
-    if (reader->has_failed || !pack_token_read(reader->at, reader->end, &key) ||
-        key.kind != PACK_TEXT || !pack_token_read(key.next, reader->end, &value)) {
-        reader->has_failed = true;
+    ret_entry->name = pack_text(reader);
+    if (reader->has_failed) {
         return false;
     }
-    ret_entry->key = reader->at;
-    ret_entry->name = pack_token_text(&key);
-    ret_entry->value = key.next;
-    reader->at = key.next;
-    if (pack_token_items(&value) == 0) { /* most are scalars */
+    ret_entry->key = key;
+    ret_entry->value = reader->at;
+    if (pack_leaf_read(reader->at, reader->end, &value)) { /* most are */
         reader->at = value.next;
     } else {
         (void)pack_skip(reader); /* the reader remembers */

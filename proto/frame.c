@@ -82,8 +82,11 @@ static trial_code read_outcome(pack_reader *reader, proto_frame *frame, trial_er
         return no_frame(err, "its error is neither nil nor a map");
     }
     frame->error = pack_skip(reader);
-    frame->result = pack_skip(reader);
-    return reader->has_failed ? no_frame(err, "it has no result") : TRIAL_OK;
+    if (reader->has_failed || reader->at == reader->end) {
+        return no_frame(err, "it has no result");
+    }
+    frame->result = (trial_bytes){ reader->at, (size_t)(reader->end - reader->at) };
+    return TRIAL_OK; /* it is the last of a scanned frame */
 }
 
 static trial_code take_apart(trial_bytes bytes, proto_frame *frame, trial_error *err)

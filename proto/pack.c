@@ -2,6 +2,9 @@
  * the encoding and asks nothing about meaning. */
 #include "token.h"
 
+#define ONES 0x0101010101010101u /* a one in each byte */
+#define HIGHS 0x8080808080808080u
+
 // clang-format off
 const pack_form pack_forms[32] = {
     /* c0 */ { .kind = PACK_NIL },                  /* c1 */ { .is_never = true },
@@ -97,13 +100,12 @@ bool pack_token_read_long(const uint8_t *at, const uint8_t *end, pack_token *ret
 }
 
 /* Eight bytes at once: are they all ASCII and none of them NUL? */
-static bool is_plain(const uint8_t *at)
+static inline bool is_plain(const uint8_t *at)
 {
-    const uint64_t highs = 0x8080808080808080u;
     uint64_t word;
 
     memcpy(&word, at, sizeof word);
-    return ((word | (word - 0x0101010101010101u)) & highs) == 0;
+    return ((word | (word - ONES)) & HIGHS) == 0;
 }
 
 /* The size of the UTF-8 character at `at`, 0 where it is none: overlong, a surrogate, beyond
@@ -142,26 +144,42 @@ static size_t character_size(const uint8_t *at, size_t left)
     return size;
 }
 
-/* Is a whole text such bytes? Most are; the last eight are looked at where they end. */
-static bool is_all_plain(const uint8_t *at, uint32_t size)
+/* Is a whole text such bytes? Most are. Parts of it that lie over each other are looked at twice
+ * rather than byte by byte. */
+static inline bool is_all_plain(const uint8_t *at, size_t size)
 {
-    uint32_t done = 0;
+    const uint8_t *end = at + size;
+    uint64_t words[4];
 
-    if (size < 8) {
-        uint8_t few[8] = { 1, 1, 1, 1, 1, 1, 1, 1 };
-
-        for (; done < size; done++) {
-            few[done] = at[done];
+    if (size >= 8) {
+        for (; end - at >= 32; at += 32) {
+            memcpy(words, at, sizeof words);
+            if (((words[0] | words[1] | words[2] | words[3] | (words[0] - ONES) |
+                  (words[1] - ONES) | (words[2] - ONES) | (words[3] - ONES)) &
+                 HIGHS) != 0) {
+                return false;
+            }
         }
-        return is_plain(few);
+        for (; end - at > 8; at += 8) {
+            if (!is_plain(at)) {
+                return false;
+            }
+        }
+        return is_plain(end - 8);
     }
-    while (size - done >= 8) {
-        if (!is_plain(at + done)) {
+    if (size >= 4) {
+        uint32_t halves[2];
+
+        memcpy(&halves[0], at, sizeof halves[0]);
+        memcpy(&halves[1], end - 4, sizeof halves[1]);
+        return is_plain((const uint8_t *)halves);
+    }
+    for (; at < end; at++) {
+        if ((uint8_t)(*at - 1u) >= 0x7f) {
             return false;
         }
-        done += 8;
     }
-    return is_plain(at + size - 8);
+    return true;
 }
 
 uint32_t pack_text_valid(trial_text text)
@@ -185,11 +203,10 @@ uint32_t pack_text_valid(trial_text text)
 /* Eight bytes at once: are they all ASCII and none of them a control character? */
 static bool is_printable(const char *at)
 {
-    const uint64_t highs = 0x8080808080808080u;
     uint64_t word;
 
     memcpy(&word, at, sizeof word);
-    return ((word | (word - 0x2020202020202020u) | (word + 0x0101010101010101u)) & highs) == 0;
+    return ((word | (word - 0x20 * ONES) | (word + ONES)) & HIGHS) == 0;
 }
 
 static bool has_control(trial_text text, bool is_prose)
@@ -238,7 +255,7 @@ static trial_code too_deep(trial_error *err, uint32_t depth)
         err, TRIAL_RULE_TOO_LARGE, "lists and maps are nested deeper than %u levels", depth);
 }
 
-/* Judge one token of a scan; `depth` levels are open above it. */
+/* Judge one token of a scan that is no scalar; `depth` levels are open above it. */
 static trial_code scan_token(const pack_token *token,
                              const pack_limits *limits,
                              uint32_t depth,
@@ -265,12 +282,12 @@ static trial_code scan_token(const pack_token *token,
 
 trial_code pack_scan(trial_bytes bytes, const pack_limits *limits, trial_error *err)
 {
-    uint64_t left[PACK_DEPTH_MAX];
+    uint64_t outer[PACK_DEPTH_MAX]; /* what the lists and maps around this one still want */
+    uint64_t wanted = 1;            /* values and keys that the innermost one still wants */
     const uint8_t *at = bytes.data;
     const uint8_t *end = bytes.size == 0 ? at : at + bytes.size;
     uint32_t depth = 0;
     uint32_t elements = 0;
-    pack_token token;
 
     TRIAL_ASSERT(limits->depth >= 1 && limits->depth <= PACK_DEPTH_MAX);
     if (bytes.size > limits->bytes) {
@@ -278,7 +295,13 @@ trial_code pack_scan(trial_bytes bytes, const pack_limits *limits, trial_error *
             err, TRIAL_RULE_TOO_LARGE, "%zu bytes are over %u", bytes.size, limits->bytes);
     }
     do {
-        if (!pack_token_read(at, end, &token)) {
+        pack_leaf leaf = { 0 };
+        pack_token token = { 0 };
+
+        if (pack_leaf_read(at, end, &leaf) &&
+            is_all_plain(leaf.body, (size_t)(leaf.next - leaf.body))) {
+            token.next = leaf.next; /* no more of it is asked for */
+        } else if (!pack_token_read(at, end, &token)) {
             return cut_short(err, bytes.size == 0 ? 0 : (size_t)(at - bytes.data));
         }
         if (++elements > limits->elements) {
@@ -293,14 +316,15 @@ trial_code pack_scan(trial_bytes bytes, const pack_limits *limits, trial_error *
             }
         }
         at = token.next;
+        wanted--;
         if (pack_token_items(&token) > 0) {
-            left[depth++] = pack_token_items(&token);
-            continue;
+            outer[depth++] = wanted;
+            wanted = pack_token_items(&token);
         }
-        while (depth > 0 && --left[depth - 1] == 0) {
-            depth--;
+        while (wanted == 0 && depth > 0) {
+            wanted = outer[--depth];
         }
-    } while (depth > 0);
+    } while (wanted > 0);
     return at == end ? TRIAL_OK : cut_short(err, (size_t)(at - bytes.data));
 }
 
@@ -395,7 +419,12 @@ trial_number pack_number(pack_reader *reader)
 trial_text pack_text(pack_reader *reader)
 {
     pack_token token;
+    pack_leaf leaf;
 
+    if (!reader->has_failed && pack_leaf_read(reader->at, reader->end, &leaf) && leaf.is_text) {
+        reader->at = leaf.next;
+        return pack_leaf_text(&leaf);
+    }
     return take(reader, PACK_TEXT, &token) ? pack_token_text(&token) : (trial_text){ 0 };
 }
 
@@ -443,6 +472,13 @@ trial_bytes pack_skip(pack_reader *reader)
         return (trial_bytes){ 0 };
     }
     while (left > 0) {
+        pack_leaf leaf;
+
+        if (left <= (size_t)(reader->end - at) && pack_leaf_read(at, reader->end, &leaf)) {
+            left--;
+            at = leaf.next;
+            continue;
+        }
         if (!pack_token_read(at, reader->end, &token) ||
             left + pack_token_items(&token) > (size_t)(reader->end - at)) {
             reader->has_failed = true; /* each value still to come takes a byte at least */

@@ -86,6 +86,47 @@ static inline bool pack_token_read(const uint8_t *at, const uint8_t *end, pack_t
     return true;
 }
 
+/** What most values are: an integer in its lead byte, or a text of up to 255 bytes. */
+typedef struct pack_leaf {
+    const uint8_t *body; /* of a text; else where `next` is */
+    const uint8_t *next;
+    bool is_text;
+} pack_leaf;
+
+/** Read such a value at `at`; false where it is another one or cut short. */
+static inline bool pack_leaf_read(const uint8_t *at, const uint8_t *end, pack_leaf *ret_leaf)
+{
+    const uint8_t *body;
+    size_t size;
+
+    if (at >= end) {
+        return false;
+    }
+    if (*at < 0x80 || *at >= 0xe0) {
+        *ret_leaf = (pack_leaf){ at + 1, at + 1, false };
+        return true;
+    }
+    if (*at >= 0xa0 && *at < 0xc0) {
+        body = at + 1;
+        size = *at & 0x1fu;
+    } else if (*at == 0xd9 && end - at >= 2) {
+        body = at + 2;
+        size = at[1];
+    } else {
+        return false;
+    }
+    if (size > (size_t)(end - body)) {
+        return false;
+    }
+    *ret_leaf = (pack_leaf){ body, body + size, true };
+    return true;
+}
+
+static inline trial_text pack_leaf_text(const pack_leaf *leaf)
+{
+    return (trial_text){ (const char *)leaf->body, (uint32_t)(leaf->next - leaf->body) };
+}
+
 /** How many values follow a list's or map's token before it is whole. */
 static inline uint64_t pack_token_items(const pack_token *token)
 {

@@ -280,7 +280,7 @@ static trial_code take_frame(trial_client *client, int64_t deadline_ms, trial_er
         size = zmq_msg_recv(&message, client->socket, ZMQ_DONTWAIT);
         if (size >= 0) {
             free(client->current.data);
-            client->current.data = trial_memory((size_t)size);
+            client->current.data = trial_memory_again(NULL, (size_t)size);
             client->current.size = (size_t)size;
             memcpy(client->current.data, zmq_msg_data(&message), (size_t)size);
             (void)zmq_msg_close(&message); /* cannot fail: the message was initialised */

@@ -6,21 +6,22 @@
 /* Where an attribute of that name goes; NULL where it is not one of them. */
 static trial_text *text_of(trial_replayed *event, trial_text name)
 {
-    const struct {
-        trial_text name;
-        trial_text *into;
-    } texts[] = {
-        { { "id", 2 }, &event->id },         { { "ingesttime", 10 }, &event->ingesttime },
-        { { "source", 6 }, &event->source }, { { "subject", 7 }, &event->subject },
-        { { "time", 4 }, &event->time },     { { "type", 4 }, &event->type },
-    };
-
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-        if (trial_text_equal(name, texts[i].name)) {
-            return texts[i].into;
-        }
+    if (trial_text_is(name, "id")) {
+        return &event->id;
     }
-    return NULL;
+    if (trial_text_is(name, "ingesttime")) {
+        return &event->ingesttime;
+    }
+    if (trial_text_is(name, "source")) {
+        return &event->source;
+    }
+    if (trial_text_is(name, "subject")) {
+        return &event->subject;
+    }
+    if (trial_text_is(name, "time")) {
+        return &event->time;
+    }
+    return trial_text_is(name, "type") ? &event->type : NULL;
 }
 
 void lib_take_event(pack_reader *reader, trial_replayed *ret_event)
