@@ -33,7 +33,8 @@ struct board_stream {
     bool is_told_live;
     bool is_over;
     bool waits_for_page;
-    uint64_t next;   /* the first position not given out yet */
+    uint64_t next; /* the first position not given out yet */
+    uint64_t head; /* of the log, as its last page said: it may come before the ring hears of it */
     uint64_t number; /* of the ring's frame to look at next, where near */
     uint64_t sent;
     uint64_t sent_ms; /* when anything was sent last */
@@ -161,6 +162,7 @@ void stream_take_page(board_stream *stream, const trial_value *result)
     size_t bytes = 0;
 
     TRIAL_ASSERT(stream->page == NULL);
+    stream->head = head;
     if (stream->place == STREAM_NOWHERE) {
         stream->next = head + 1;
         stream->place = STREAM_BEHIND;
@@ -278,13 +280,21 @@ static board_frame *peek_ring(board_stream *stream)
     return NULL;
 }
 
+/* The last position of the log that anybody told of. */
+static uint64_t head_of(const board_stream *stream)
+{
+    uint64_t head = follow_head(stream->follow);
+
+    return head > stream->head ? head : stream->head;
+}
+
 /* All that the ring has was given out: the last position of which that is true. Who wants events
  * from a position that is not there yet has seen no more than there is. */
 static uint64_t seen(const board_stream *stream)
 {
     uint64_t last = follow_ring(stream->follow)->last;
     uint64_t given = last + 1 > stream->next ? last : stream->next - 1;
-    uint64_t head = follow_head(stream->follow);
+    uint64_t head = head_of(stream);
 
     return given < head ? given : head;
 }
@@ -297,7 +307,7 @@ static board_frame *make_word(const board_stream *stream, const char *word)
     (void)snprintf(data,
                    sizeof data,
                    "{\"head\":%" PRIu64 "%s}",
-                   follow_head(stream->follow),
+                   head_of(stream),
                    follow_is_live(stream->follow) ? "" : ",\"away\":true");
     return frame_of_word(word, is_near ? seen(stream) : 0, data);
 }

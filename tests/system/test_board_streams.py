@@ -6,6 +6,9 @@ import random
 import socket
 import threading
 
+import msgpack
+import zmq
+
 import harness
 from board import Board, BoardCase, Stream
 from small_world import World
@@ -19,6 +22,53 @@ def digest(events):
     for event in events:
         found.update(json.dumps(event, sort_keys=True, ensure_ascii=False).encode())
     return found.hexdigest()
+
+
+class Behind(threading.Thread):
+    """A daemon whose subscriptions have told of five events when its log has nine."""
+
+    def __init__(self):
+        super().__init__()
+        self.scratch = harness.Scratch()
+        self.endpoint = "ipc://" + self.scratch / "s"
+        self.socket = zmq.Context.instance().socket(zmq.ROUTER)
+        self.socket.bind(self.endpoint)
+        self.subscribers = []
+        self.is_over = threading.Event()
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.is_over.set()
+        self.join()
+        self.socket.close(0)
+        self.scratch.remove()
+
+    def send(self, peer, message):
+        self.socket.send_multipart([peer, msgpack.packb(message)])
+
+    def run(self):
+        events = [{"position": n, "type": "t", "subject": "case/x"} for n in range(1, 10)]
+        answers = {"hello": {"log": "l", "head": 5, "protocol": 1}, "subscribe": {"subscription": 1},
+                   "status": {"log": "l", "head": 9}}
+        while not self.is_over.is_set():
+            while not self.socket.poll(100):
+                for peer in self.subscribers:
+                    self.send(peer, [2, "heartbeat", [{"subscription": 1, "head": 5}]])
+                if self.is_over.is_set():
+                    return
+            peer, frame = self.socket.recv_multipart()
+            kind, msgid, method, params = (msgpack.unpackb(frame) + [None])[:4]
+            if kind != 0:
+                continue
+            wanted = [e for e in events if method == "read" and e["position"] >= params[0]["from"]]
+            self.send(peer, [1, msgid, None, answers.get(method, {"events": wanted, "next": 0,
+                                                                  "head": 9})])
+            if method == "subscribe":
+                self.subscribers.append(peer)
+                self.send(peer, [2, "live", [{"subscription": 1, "head": 5}]])
 
 
 class Streams(BoardCase):
@@ -209,6 +259,16 @@ class Streams(BoardCase):
         self.fill(3)
         self.assertEqual(self.positions(self.open("?from=1", last=stream.last or None), 3),
                          [1, 2, 3])
+
+    def test_its_place_never_goes_back_where_the_subscription_is_behind_the_log(self):
+        with Behind() as daemon:
+            board = Board(daemon).start()
+            self.addCleanup(board.close)
+            with Stream(board, BASE + "?from=1") as stream:
+                stream.events(9)
+                self.assertEqual(stream.next("live"), ("9", "live", {"head": 9}))
+                self.assertEqual(stream.next("heartbeat")[0], "9")
+            board.stop()
 
     def test_a_reader_that_reads_nothing_holds_nobody_up(self):
         idle = self.open("?from=1")
