@@ -3,6 +3,7 @@
 #include "moment.h"
 
 #include "links.h"
+#include "reach.h"
 #include "row.h"
 #include "scratch.h"
 
@@ -190,64 +191,21 @@ static bool fold_visited(void *context, trial_bytes key, trial_bytes value)
     return folding->code == TRIAL_OK;
 }
 
-/* Positions to fold, gathered from the lists of programmes. */
-struct positions {
-    uint64_t *items;
-    size_t count;
-    size_t room;
-};
-
-static bool gather(void *context, trial_bytes key, trial_bytes value)
-{
-    struct positions *positions = context;
-
-    (void)value;
-    if (positions->count == positions->room) {
-        positions->room = positions->room == 0 ? 1024 : positions->room * 2;
-        positions->items =
-            trial_memory_again(positions->items, positions->room * sizeof *positions->items);
-    }
-    positions->items[positions->count++] = key_programme_position(key);
-    return true;
-}
-
-static int by_number(const void *left, const void *right)
-{
-    uint64_t a = *(const uint64_t *)left;
-    uint64_t b = *(const uint64_t *)right;
-
-    return (a > b) - (a < b);
-}
-
-/* One programme's events and what belongs to none (municipalities), in the order of the log. */
+/* What one programme's states rest on, in the order of the log. */
 static trial_code fold_programme(struct folding *folding, trial_text programme)
 {
-    struct positions positions = { 0 };
-    trial_code code = TRIAL_OK;
-    row_key prefix;
+    reach reached;
+    trial_code code = reach_programme(folding->ground->read, programme, &reached, folding->err);
 
-    for (int pass = 0; code == TRIAL_OK && pass < 2; pass++) {
-        key_programme_prefix(pass == 0 ? (trial_text){ 0 } : programme, &prefix);
-        code = store_read_each(folding->ground->read,
-                               STORE_PROGRAMME,
-                               key_span(&prefix),
-                               (trial_bytes){ 0 },
-                               gather,
-                               &positions,
-                               folding->err);
-    }
-    if (positions.count > 0) {
-        qsort(positions.items, positions.count, sizeof *positions.items, by_number);
-    }
-    for (size_t i = 0; code == TRIAL_OK && i < positions.count; i++) {
+    for (size_t i = 0; code == TRIAL_OK && i < reached.count; i++) {
         trial_bytes bytes = { 0 };
 
-        code = store_read_record(folding->ground->read, positions.items[i], &bytes, folding->err);
+        code = store_read_record(folding->ground->read, reached.items[i], &bytes, folding->err);
         if (code == TRIAL_OK && !fold_visited(folding, (trial_bytes){ 0 }, bytes)) {
             code = folding->code;
         }
     }
-    free(positions.items);
+    reach_done(&reached);
     return code;
 }
 

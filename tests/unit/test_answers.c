@@ -290,6 +290,71 @@ static void test_every_way_to_a_moment_leads_to_the_same_rows(void **state)
                 "{'view':'trial','key':'trial/ff2-018','known_at':1866}");
 }
 
+/* By a correction, and as a law does that is enacted for another one than it was proposed for: what
+ * comes to a programme later has events that its list does not have. */
+static void test_what_came_to_a_programme_later_belongs_to_it_at_every_moment(void **state)
+{
+    static const char *const views[] = { "trial", "funnel", "law", "deadline", "figure" };
+    static const char *const events[][4] = {
+        { "programme.opened",
+          "regering",
+          "programme/p",
+          "'title':'P','periodFrom':'2016-01-01','periodTo':'2016-12-31'" },
+        { "correction.issued",
+          "ministerium/i",
+          "trial/ff2-018",
+          "'corrects':'ff2-00149','field':'programme','oldValue':'ff2','newValue':'p',"
+          "'reason':'slip'" },
+        { "figure.reported",
+          "presse/x",
+          "programme/p",
+          "'metric':'trials.approved','value':1,'asOf':'2021-02-01','document':'d'" },
+        { "law.proposed",
+          "regering",
+          "law/l",
+          "'programme':'ff2','title':'L','role':'general','form':'act'" },
+        { "deadline.set",
+          "ministerium/i",
+          "law/l",
+          "'deadlineId':'d','kind':'k','due':'2021-03-01','appliesTo':'x'" },
+        { "law.enacted",
+          "folketing",
+          "law/l",
+          "'programme':'p','title':'L','role':'general','form':'act'" },
+    };
+    desk *d = *state;
+    char now[160];
+    char listed[160];
+
+    desk_import(d, 0, 1866, 300);
+    for (size_t i = 0; i < sizeof events / sizeof events[0]; i++) {
+        char append[512];
+
+        (void)snprintf(append,
+                       sizeof append,
+                       "{'events':[{'id':'x%zu','type':'%s','source':'/dk/%s','subject':'%s',"
+                       "'time':'2021-02-01T00:00:00Z','data':{%s}}]}",
+                       i,
+                       events[i][0],
+                       events[i][1],
+                       events[i][2],
+                       events[i][3]);
+        (void)desk_append(d, append);
+        assert_false(d->is_error);
+    }
+    d->now_ns = 1700000000 * TRIAL_NS_PER_S;
+    for (size_t i = 0; i < sizeof views / sizeof views[0]; i++) {
+        (void)snprintf(now, sizeof now, "{'view':'%s','where':{'programme':'p'}}", views[i]);
+        (void)snprintf(listed,
+                       sizeof listed,
+                       "{'view':'%s','where':{'programme':'p'},'as_of':'2023-11-14'}",
+                       views[i]);
+        assert_same(d, now, listed);
+    }
+    (void)desk_query(d, "{'view':'figure','where':{'programme':'p','agrees':true}}");
+    assert_int_equal(json_array_size(json_object_get(d->answer, "rows")), 1);
+}
+
 /* The desk's clock goes on by a second a turn: 40 requests of 10 events, each at a time of its own.
  */
 static void test_an_answer_says_what_it_rests_on(void **state)
@@ -442,6 +507,7 @@ int main(void)
         TEST(test_only_a_short_history_is_read_at_once),
         TEST(test_a_bad_parameter_is_named),
         TEST(test_every_way_to_a_moment_leads_to_the_same_rows),
+        TEST(test_what_came_to_a_programme_later_belongs_to_it_at_every_moment),
         TEST(test_an_answer_says_what_it_rests_on),
         TEST(test_verify_reads_the_log_again),
         TEST(test_damage_is_named_and_never_answered_with),
