@@ -139,7 +139,7 @@ make_way(loop *l, named *n, bool is_takeover, const char *reason, trial_error *e
                           since);
     }
     subscribers_end(l->subscribers, n->holder, reason, now_ms);
-    named_hold(&l->named, n, 0, (trial_text){ 0 }, TRIAL_INSTANT_NONE);
+    named_hold(n, 0, (trial_text){ 0 }, TRIAL_INSTANT_NONE);
     return TRIAL_OK;
 }
 
@@ -219,7 +219,7 @@ void consumers_subscribe(loop *l, const net_message *message, const trial_reques
         pack_writer_done(&answer);
         return;
     }
-    named_hold(&l->named, n, id, subscribe->client, (trial_instant)host_now_ns());
+    named_hold(n, id, subscribe->client, (trial_instant)host_now_ns());
     n->seen_ms = now_ms;
     proto_put_result(&answer, request->msgid);
     pack_put_map(&answer, 3);

@@ -416,11 +416,10 @@ void named_remove(named_list *list, named *n)
     free_named(n);
 }
 
-void named_hold(named_list *list, named *n, uint64_t holder, trial_text client, trial_instant now)
+void named_hold(named *n, uint64_t holder, trial_text client, trial_instant now)
 {
     uint32_t size = client.size < TRIAL_NAME_BYTES_MAX ? client.size : TRIAL_NAME_BYTES_MAX;
 
-    (void)list;
     n->holder = holder;
     n->since = now;
     n->in_flight_count = 0;

@@ -90,7 +90,7 @@ TRIAL_MUST_USE trial_code named_make(named_list *list,
 void named_remove(named_list *list, named *n);
 
 /** It is consumed by `holder`, or by nobody (0): what was in flight is sent again. */
-void named_hold(named_list *list, named *n, uint64_t holder, trial_text client, trial_instant now);
+void named_hold(named *n, uint64_t holder, trial_text client, trial_instant now);
 
 /** Another event was sent. There is room: ask named_room(). */
 void named_sent(named *n, uint64_t position);

@@ -172,7 +172,7 @@ static void sweep(subscribers *s)
         struct subscription *sub = *link;
 
         if (sub->is_gone && sub->named != NULL) {
-            named_hold(s->list, sub->named, 0, (trial_text){ 0 }, TRIAL_INSTANT_NONE);
+            named_hold(sub->named, 0, (trial_text){ 0 }, TRIAL_INSTANT_NONE);
             sub->named = NULL;
         }
         if (sub->is_gone && !sub->waits_for_page) {

@@ -143,34 +143,37 @@ static bool may_read(const rights_grant *grant)
     return grant->kind != RIGHTS_NONE && (grant->roles & 1u << TRIAL_ROLE_READ) != 0;
 }
 
+static const rights_listed *listed_as(const rights_listing *listing, trial_text name)
+{
+    for (uint32_t i = 0; i < listing->count; i++) {
+        if (trial_text_is(name, listing->items[i].name)) {
+            return &listing->items[i];
+        }
+    }
+    return NULL;
+}
+
 /* Put what the directory says in the place of what it said; the lock is held. */
 static void list_again(rights *r, const rights_listing *listing)
 {
-    rights_grant none = { 0 };
+    static const rights_listed gone = { .reason = RIGHTS_GONE };
 
-    for (uint32_t i = 0; i < r->count; i++) {
-        rights_entry *entry = r->entries[i];
-
-        entry->before = entry->listed;
-        entry->listed = none;
-        (void)snprintf(entry->reason, sizeof entry->reason, "%s", RIGHTS_GONE);
-    }
     for (uint32_t i = 0; i < listing->count; i++) {
-        const rights_listed *item = &listing->items[i];
-        rights_entry *entry = entry_named(r, trial_text_of(item->name));
-
-        entry->listed = item->grant;
-        memcpy(entry->reason, item->reason, sizeof entry->reason);
+        (void)entry_named(r,
+                          trial_text_of(listing->items[i].name)); /* it has a place from now on */
     }
     for (uint32_t i = 0; i < r->count; i++) {
         rights_entry *entry = r->entries[i];
-        struct identity was = identity_of(&entry->before);
-        struct identity is = identity_of(&entry->listed);
-
+        const rights_listed *item = listed_as(listing, trial_text_of(entry->name));
+        const rights_listed *now = item == NULL ? &gone : item;
+        struct identity was = identity_of(&entry->listed);
+        struct identity is = identity_of(&now->grant);
         bool is_other = memcmp(was.bytes, is.bytes, sizeof was.bytes) != 0;
 
         entry->version += is_other ? 1 : 0;
-        r->has_lost_reader |= may_read(&entry->before) && (is_other || !may_read(&entry->listed));
+        r->has_lost_reader |= may_read(&entry->listed) && (is_other || !may_read(&now->grant));
+        entry->listed = now->grant;
+        memcpy(entry->reason, now->reason, sizeof entry->reason);
     }
     hold_again(r);
 }
@@ -198,11 +201,6 @@ bool rights_are_used(const rights *r)
 bool rights_lost_reader(const rights *r)
 {
     return r->has_lost_reader;
-}
-
-uint32_t rights_count(const rights *r)
-{
-    return HASH_COUNT(r->holders);
 }
 
 void rights_note_logged(rights *r, trial_text name, const rights_grant *grant)

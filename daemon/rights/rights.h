@@ -47,7 +47,6 @@ typedef struct rights_entry {
     char name[RIGHTS_NAME_BYTES];
     rights_grant listed;
     rights_grant logged;
-    rights_grant before;              /* listed when the directory was read last */
     uint32_t version;                 /* rises when another key or user gets the name */
     char reason[RIGHTS_REASON_BYTES]; /* why it is not listed */
 } rights_entry;
@@ -76,9 +75,6 @@ bool rights_are_used(const rights *r);
 /** Has anybody lost the right to read by the last rights_read(), or did it begin the use of keys?
  */
 bool rights_lost_reader(const rights *r);
-
-/** How many certificates count. */
-uint32_t rights_count(const rights *r);
 
 /** What the log says of a name, from its view `right`. */
 void rights_note_logged(rights *r, trial_text name, const rights_grant *grant);

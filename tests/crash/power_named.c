@@ -76,7 +76,7 @@ trial_code power_named_step(named_list *list, uint64_t *chance, trial_error *err
         named_remove(list, n);
         return TRIAL_OK;
     }
-    named_hold(list, n, 1, TRIAL_TEXT("worker"), 1);
+    named_hold(n, 1, TRIAL_TEXT("worker"), 1);
     if (way == 1 && n->parked_count > 0 && n->parked[0].position <= n->position) {
         code = replay(list, n, err);
     } else if (n->position < store_flushed(list->store)) {

@@ -345,8 +345,6 @@ static void test_a_user_stands_before_a_group(void **state)
 
 static void test_certificates_over_the_bound_take_nothing_from_the_others(void **state)
 {
-    rights_peer first = local_peer(1, 0);
-    rights_peer last = local_peer(RIGHTS_MAX + 1, 0);
     rights *r;
 
     (void)state;
@@ -361,9 +359,11 @@ static void test_certificates_over_the_bound_take_nothing_from_the_others(void *
     r = read_all();
     assert_int_equal(problems, 1);
     assert_non_null(strstr(problem, "holds 1025 certificates; the first 1024 by name"));
-    assert_int_equal(rights_count(r), RIGHTS_MAX);
-    assert_true(rights_has(r, rights_find(r, &first), TRIAL_ROLE_READ));
-    assert_int_equal(rights_find(r, &last), 0);
+    for (uint32_t i = 1; i <= RIGHTS_MAX + 1; i++) {
+        rights_peer peer = local_peer(i, 0);
+
+        assert_int_equal(rights_has(r, rights_find(r, &peer), TRIAL_ROLE_READ), i <= RIGHTS_MAX);
+    }
     rights_done(r);
 }
 
@@ -410,7 +410,6 @@ static void test_one_bad_certificate_leaves_the_others(void **state)
     assert_int_equal(problems, 1);
     assert_non_null(strstr(problem, "b.key': it is for whom 'a' is for already"));
     assert_true(rights_has(r, rights_find(r, &a), TRIAL_ROLE_READ));
-    assert_int_equal(rights_count(r), 1);
     assert_int_equal(chmod(path_of("a.key"), 0666), 0);
     assert_int_equal(rights_read(r, directory, note, NULL), 1);
     assert_int_equal(rights_find(r, &a), 0); /* b, which is good now, is not logged yet */
