@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -75,6 +76,16 @@ static bool is_taken(const char *endpoint)
     return is_heard;
 }
 
+/* libzmq removes whatever lies at the path: it may have what a daemon left, and nothing else. */
+static bool is_free(const char *endpoint)
+{
+    const char *path = endpoint + strlen("ipc://");
+    struct stat seen;
+
+    return !trial_text_starts(trial_text_of(endpoint), TRIAL_TEXT("ipc:///")) ||
+           lstat(path, &seen) != 0 || S_ISSOCK(seen.st_mode);
+}
+
 /* `passed` is a listening socket that somebody else bound, -1: bind one. What libzmq did not bind
  * it closes at the end and leaves in its place, for its owner's next daemon. */
 static trial_code bind_to(
@@ -92,6 +103,13 @@ static trial_code bind_to(
     code = zap_guard(n, socket, door, is_tcp(endpoint), err);
     if (code == TRIAL_OK && zmq_setsockopt(socket, ZMQ_USE_FD, &passed, sizeof passed) != 0) {
         code = net_fail(err, "taking the socket that was passed in for '%s'", endpoint);
+    }
+    if (code == TRIAL_OK && passed < 0 && !is_free(endpoint)) {
+        return trial_fail(err,
+                          TRIAL_INVALID,
+                          "binding '%s': something else than a socket lies there; move it away, or "
+                          "name another path",
+                          endpoint);
     }
     if (code == TRIAL_OK && passed < 0 && is_taken(endpoint)) {
         errno = EADDRINUSE;
