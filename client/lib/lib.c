@@ -126,6 +126,10 @@ trial_code lib_socket_open(int type,
         (void)zmq_ctx_set(context, ZMQ_MAX_SOCKETS, SOCKETS_MAX); /* the values in range */
     }
     used = used == NULL ? context : used;
+    if (is_tcp && !trial_endpoint_has_port(trial_text_of(endpoint))) {
+        lib_socket_close(context, NULL);
+        return lib_fail_zmq(err, EINVAL, "connecting to '%s'", endpoint);
+    }
     if (used != NULL) {
         socket = zmq_socket(used, type);
     }

@@ -162,7 +162,7 @@ trial_code rows_check_endpoint(const rows_row *row, trial_text value, trial_erro
     if (code != TRIAL_OK) {
         return code;
     }
-    if (trial_text_starts(value, TRIAL_TEXT("tcp://")) && value.size > ipc.size) {
+    if (trial_text_starts(value, TRIAL_TEXT("tcp://")) && trial_endpoint_has_port(value)) {
         return TRIAL_OK;
     }
     if (!trial_text_starts(value, ipc) || value.size == ipc.size) {

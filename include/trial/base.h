@@ -78,6 +78,25 @@ static inline bool trial_text_is_hex(trial_text text, uint32_t digits)
     return count == text.size && count == digits;
 }
 
+/** Does an endpoint of tcp end in a port, 0 to 65535, or in `*` for any? libzmq takes a greater
+ * number for another port, without a word. */
+static inline bool trial_endpoint_has_port(trial_text endpoint)
+{
+    uint32_t at = endpoint.size;
+    uint32_t port = 0;
+
+    while (at > 0 && endpoint.at[at - 1] >= '0' && endpoint.at[at - 1] <= '9') {
+        at--;
+    }
+    if (at == endpoint.size && at > 1 && endpoint.at[at - 1] == '*') {
+        return endpoint.at[at - 2] == ':';
+    }
+    for (uint32_t i = at; i < endpoint.size && port <= UINT16_MAX; i++) {
+        port = port * 10 + (uint32_t)(endpoint.at[i] - '0');
+    }
+    return at > 0 && at < endpoint.size && endpoint.at[at - 1] == ':' && port <= UINT16_MAX;
+}
+
 /** The text without the blanks at both ends. */
 static inline trial_text trial_text_trim(trial_text text)
 {

@@ -349,6 +349,9 @@ static void test_an_endpoint_that_is_none_is_said(void **state)
     (void)state;
     assert_int_equal(trial_client_open(&settings, &client, &err), TRIAL_INVALID);
     assert_non_null(strstr(err.text, "surprise"));
+    settings.endpoint = "tcp://127.0.0.1:65536"; /* libzmq would take it for port 0 */
+    assert_int_equal(trial_client_open(&settings, &client, &err), TRIAL_INVALID);
+    assert_non_null(strstr(err.text, "tcp://127.0.0.1:65536"));
     settings.endpoint =
         "ipc:///a/path/that/is/longer/than/a/unix/socket/may/have/and/has/more/bytes/"
         "than/the/hundred/and/seven/that/there/are";
