@@ -52,10 +52,17 @@ static void print_setting(const struct config *config, config_setting setting, F
     }
 }
 
+/* A file cannot name another file, and a file of a key that it names must be there. */
+static bool is_comment(const struct config *config, config_setting setting)
+{
+    return setting == CONFIG_config ||
+           (setting == CONFIG_secret_key && config->origins[setting] == CONFIG_DEFAULT);
+}
+
 void config_print(const struct config *config, FILE *out)
 {
     for (config_setting s = 0; s < CONFIG_SETTING_COUNT; s++) {
-        if (s == CONFIG_config) { /* a file cannot name another file */
+        if (is_comment(config, s)) {
             (void)fprintf(out, "# ");
         }
         print_setting(config, s, out);

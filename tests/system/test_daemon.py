@@ -87,6 +87,13 @@ class Settings(ScratchCase):
             self.assertNotIn(value, text)
         self.assertIn("ipc:///feed/file.sock", self.check(environment={"TRIALD_CONFIG": path}))
 
+    def test_what_is_printed_is_a_file_of_settings(self):
+        def values(text):
+            return [line.split(" ; ")[0] for line in text.splitlines() if line[:2] != "# "]
+
+        said = self.check("--listen", "ipc:///a,tcp://127.0.0.1:1", "--consumer-ms", "2s")
+        self.assertEqual(values(self.check("--config", self.config(said))), values(said))
+
     def test_it_touches_nothing(self):
         store = self.scratch / "store"
         self.check("--store", store)
@@ -135,6 +142,22 @@ class Settings(ScratchCase):
             daemon.start()
         self.assertIn(failed.exception.status, (1, 78))
         self.assertIn("/no/such/directory/s", failed.exception.stderr)
+
+
+    def test_what_lies_at_the_path_of_an_endpoint_is_not_removed(self):
+        precious, link = self.scratch / "precious", self.scratch / "link"
+        pathlib.Path(precious).write_text("mine", encoding="utf-8")
+        os.symlink(precious, link)
+        for taken in ("endpoint", "feed"):
+            for path in (precious, link):
+                daemon = self.daemon()
+                setattr(daemon, taken, "ipc://" + path)
+                with self.assertRaises(harness.StartFailed) as failed:
+                    daemon.start()
+                self.assertEqual(failed.exception.status, 78)
+                self.assertIn("something else than a socket lies there", failed.exception.stderr)
+                daemon.close()
+        self.assertEqual(pathlib.Path(link).read_text(encoding="utf-8"), "mine")
 
 
 class Store(ScratchCase):
