@@ -169,6 +169,20 @@ static size_t token_end(trial_text text, size_t at)
     return end;
 }
 
+/* Is a NUL written there? A backslash that is written as two begins nothing. */
+static bool has_nul(trial_text text)
+{
+    for (size_t at = 0; at < text.size; at++) {
+        if (text.at[at] == '\\') {
+            at++;
+            if (text.size - at >= 5 && memcmp(text.at + at, "u0000", 5) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 /* The text with each integer above 2^63-1 as a string that begins with NUL, as no string of an
  * event may. NULL where there is none, or where a NUL is there already. The caller frees it. */
 static char *mark_large(trial_text text, size_t *ret_size)
@@ -190,7 +204,7 @@ static char *mark_large(trial_text text, size_t *ret_size)
             size += end - at;
         }
     }
-    if (!is_marked || memmem(text.at, text.size, "\\u0000", 6) != NULL) {
+    if (!is_marked || has_nul(text)) {
         free(marked);
         return NULL;
     }

@@ -24,6 +24,7 @@ static const struct round_case {
     { "-9223372036854775809", "" },
     { "[18446744073709551615,{\"k\":9223372036854775808,\"s\":\"18446744073709551615\"}]", NULL },
     { "\"\\\"\\\\\\b\\f\\n\\r\\t\\u0001\"", NULL },
+    { "[18446744073709551615,\"\\\\u0000\"]", NULL },
     { "\"\xc3\xa6\xe6\x97\xa5\"", NULL },
     { " [ ] ", "[]" },
     { "{}", NULL },
@@ -69,6 +70,7 @@ static const struct refused_case {
     { "\"\\ud800\"", TRIAL_MALFORMED, TRIAL_RULE_BAD_UTF8 },
     { "\"a\\u0000b\"", TRIAL_MALFORMED, TRIAL_RULE_BAD_UTF8 },
     { "[\"\\u00005\",18446744073709551615]", TRIAL_MALFORMED, TRIAL_RULE_BAD_UTF8 },
+    { "[\"\\\\\\u00005\",18446744073709551615]", TRIAL_MALFORMED, TRIAL_RULE_BAD_UTF8 },
 };
 
 static void test_what_is_no_json_is_told_by_its_rule(void **state)
