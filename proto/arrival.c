@@ -2,6 +2,7 @@
  * attributes are here, those of its data are rows, and what the log thinks of it is not asked. */
 #include "record.h"
 #include "token.h"
+#include "uri.h"
 
 /* What the envelope names; anything else is an extension attribute. */
 typedef enum attribute {
@@ -121,57 +122,11 @@ static bool is_extension(trial_text name)
     return true;
 }
 
-static bool is_alpha(char c)
-{
-    return is_lower(c) || (c >= 'A' && c <= 'Z');
-}
-
-/* A colon before any '/', '?' and '#' ends a scheme: ALPHA *( ALPHA / DIGIT / "+" / "-" / "." ). */
-static bool has_good_scheme(trial_text text)
-{
-    uint32_t size = 0;
-
-    while (size < text.size && strchr(":/?#", text.at[size]) == NULL) {
-        size++;
-    }
-    if (size == text.size || text.at[size] != ':') {
-        return true;
-    }
-    for (uint32_t i = 0; i < size; i++) {
-        char c = text.at[i];
-
-        if (!is_alpha(c) && (i == 0 || (!is_digit(c) && c != '+' && c != '-' && c != '.'))) {
-            return false;
-        }
-    }
-    return size > 0;
-}
-
-/* URI-reference of RFC 3986: its characters, percent signs with their two digits, one '#'. */
-static bool is_uri_reference(trial_text text)
-{
-    uint32_t fragments = 0;
-
-    for (uint32_t i = 0; i < text.size; i++) {
-        char c = text.at[i];
-
-        if (!is_alpha(c) && !is_digit(c) && strchr("-._~:/?#[]@!$&'()*+,;=%", c) == NULL) {
-            return false;
-        }
-        if (c == '%' && (i + 2 >= text.size || !trial_is_hex(text.at[i + 1]) ||
-                         !trial_is_hex(text.at[i + 2]))) {
-            return false;
-        }
-        fragments += c == '#' ? 1 : 0;
-    }
-    return fragments <= 1 && has_good_scheme(text);
-}
-
 static trial_code read_source(const pack_entry *entry, trial_event *event, trial_error *err)
 {
     trial_code code = read_line(entry, TRIAL_SOURCE_BYTES_MAX, &event->source, err);
 
-    if (code == TRIAL_OK && !is_uri_reference(event->source)) {
+    if (code == TRIAL_OK && !uri_is_reference(event->source)) {
         return fault(err, entry->name, TRIAL_RULE_WRONG_TYPE, "must be a URI-reference");
     }
     return code;
