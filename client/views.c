@@ -124,14 +124,17 @@ static int read_where(ctl_command *ctl, trial_value *where)
     for (uint32_t i = 1; i < ctl->argument_count; i++) {
         const char *word = ctl->arguments[i];
         const char *equals = strchr(word, '=');
+        trial_text key;
 
         if (equals == NULL || equals == word) {
             return ctl_usage(ctl, "'%s' is not KEY=VALUE", word);
         }
-        trial_value_set_text(&ctl->arena,
-                             where,
-                             (trial_text){ word, (uint32_t)(equals - word) },
-                             word_condition(&ctl->arena, trial_text_of(equals + 1)));
+        key = (trial_text){ word, (uint32_t)(equals - word) };
+        if (trial_value_find(where, key) != NULL) { /* all must hold, and one alone can be asked */
+            return ctl_usage(ctl, "'%.*s' is given twice", TRIAL_TEXT_ARGS(key));
+        }
+        trial_value_set_text(
+            &ctl->arena, where, key, word_condition(&ctl->arena, trial_text_of(equals + 1)));
     }
     return CTL_EXIT_DONE;
 }

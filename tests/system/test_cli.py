@@ -146,6 +146,7 @@ class Statuses(Cli):
     def test_64_usage(self):
         for arguments in ([], ["surprise"], ["list"], ["show"], ["history"],
                           ["status", "--surprise"], ["list", "trial", "novalue"],
+                          ["list", "trial", "state=running", "state=approved"],
                           ["publish", "--type", "x"], ["compare", "one"], ["import"],
                           ["export", "--format", "surprise"],
                           ["log", "--limit", "x"], ["verify", "--since", "x"],
