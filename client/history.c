@@ -5,6 +5,8 @@
 #include "render.h"
 #include "trace.h"
 
+#define NAME_COLUMNS 19 /* as wide as requestedExemptions */
+
 struct history {
     ctl_command *ctl;
     trial_value *events; /* all of them; a correction stands behind what it corrects */
@@ -103,10 +105,9 @@ static void print_field(trial_arena *arena, trial_text name, const trial_value *
     for (uint32_t i = 0; i < (is_nested ? value->as.list.count : 1); i++) {
         trial_text cell = render_cell(arena, is_nested ? value->as.list.items[i] : value);
 
-        (void)printf("         %-19.*s %.*s\n", /* as wide as requestedExemptions */
-                     i == 0 ? (int)name.size : 0,
-                     name.at,
-                     TRIAL_TEXT_ARGS(cell));
+        (void)printf("         ");
+        render_padded(stdout, i == 0 ? name : TRIAL_TEXT(""), NAME_COLUMNS);
+        (void)printf(" %.*s\n", TRIAL_TEXT_ARGS(cell));
     }
 }
 

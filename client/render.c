@@ -8,6 +8,7 @@
 #include <libsmartcols.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include <wchar.h>
 
 #define CELL_PARTS_MAX 64 /* a cell of more parts says how many */
 #define COLUMN_NAME_BYTES 32
@@ -151,6 +152,32 @@ void render_put(FILE *out, trial_text text)
         } else {
             (void)putc(text.at[i++], out);
         }
+    }
+}
+
+/* The columns that a text takes on a terminal: letters may have several bytes, and no width. */
+static uint32_t columns_of(trial_text text)
+{
+    mbstate_t state = { 0 };
+    uint32_t columns = 0;
+
+    for (uint32_t i = 0; i < text.size;) {
+        wchar_t letter = 0;
+        size_t size = mbrtowc(&letter, text.at + i, text.size - i, &state);
+        bool is_letter = size > 0 && size <= text.size - i;
+        int width = is_letter ? wcwidth(letter) : 1;
+
+        columns += width < 0 ? 1 : (uint32_t)width; /* a sign stands for what steers */
+        i += is_letter ? (uint32_t)size : 1;
+    }
+    return columns;
+}
+
+void render_padded(FILE *out, trial_text text, uint32_t columns)
+{
+    render_put(out, text);
+    for (uint32_t i = columns_of(text); i < columns; i++) {
+        (void)putc(' ', out);
     }
 }
 

@@ -13,6 +13,9 @@ trial_text render_tame(trial_arena *arena, trial_text text);
 /** Print a text as render_tame() makes it. */
 void render_put(FILE *out, trial_text text);
 
+/** Print a text as render_tame() makes it, and blanks behind it until it takes so many columns. */
+void render_padded(FILE *out, trial_text text, uint32_t columns);
+
 /** A value on one line, tame: text as it is, lists joined by commas, lists of maps by their count.
  */
 trial_text render_cell(trial_arena *arena, const trial_value *value);

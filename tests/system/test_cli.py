@@ -9,6 +9,7 @@ import re
 import select
 import signal
 import subprocess
+import unicodedata
 
 import harness
 from small_world import GOVERNMENT, MINISTRY, MUNICIPALITY, World, changed
@@ -243,6 +244,18 @@ class Shape(Cli):
                      "2020-10-01"):
             self.assertIn(word, text)
         self.assertEqual(self.ctl("history", "trial/none", status=None).status, 5)
+
+    def test_history_stands_in_columns_whatever_the_letters(self):
+        event = self.world.activity(**{"ærøskøbing": "één", "日本": "漢字", "e\u0301te": "x"})
+        self.peer.append(event)
+        lines = self.ctl("history", event["subject"]).out.splitlines()
+        starts = set()
+        for name in ("activity", "ærøskøbing", "日本", "e\u0301te"):
+            line = next(line for line in lines if line.split()[0] == name)
+            before = line[:len(line) - len(line.split()[1])]
+            starts.add(sum(0 if unicodedata.combining(c) else
+                           2 if unicodedata.east_asian_width(c) == "W" else 1 for c in before))
+        self.assertEqual(starts, {29})
 
     def test_compare(self):
         other = World("w2")
