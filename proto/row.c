@@ -1,28 +1,16 @@
-/* row.c - see row.h. */
+/* row.c - see row.h. A shape has a pair of functions, made of its rows as if they had been written
+ * by hand: states are read and written with every event, and most of their fields are absent. */
 #include "row.h"
 
 #include "token.h"
-#include "trial/state.h"
 
+#include <assert.h>
 #include <endian.h>
 
-#define ROW_DEPTH_MAX 8u     /* structs in structs: a state, its lists, their maps, and room */
 #define NUMBER_BYTES_MAX 10u /* of a LEB128 of 64 bits */
 
-/* A struct, or one after the other of a list of them. */
-struct level {
-    const trial_shape *shape;
-    char *at;
-    uint64_t set;     /* a bit a field */
-    size_t bitmap_at; /* where these bits go */
-    uint32_t next;
-    uint32_t items_left; /* of the list, behind this one */
-};
-
-static uint32_t bitmap_bytes(const trial_shape *shape)
-{
-    return (shape->count + 7) / 8;
-}
+/* What only events hold has its functions too, and no state asks for them. */
+#define UNASKED __attribute__((__unused__))
 
 /* Where the next byte goes, and how far there is room for it; the writer behind it grows. */
 struct sink {
@@ -37,7 +25,6 @@ static void turn_to(struct sink *out, size_t size)
     out->end = (uint8_t *)out->writer->data + out->writer->room;
 }
 
-/* What puts a value comes back with true, so that a field is put where it is found to be set. */
 static inline uint8_t *room(struct sink *out, size_t size)
 {
     if (size > (size_t)(out->end - out->at)) {
@@ -47,16 +34,15 @@ static inline uint8_t *room(struct sink *out, size_t size)
     return out->at;
 }
 
-static inline bool put_bytes(struct sink *out, const void *bytes, size_t size)
+static inline void put(struct sink *out, const void *from, size_t size)
 {
     if (size > 0) {
-        memcpy(room(out, size), bytes, size);
+        memcpy(room(out, size), from, size);
         out->at += size;
     }
-    return true;
 }
 
-static inline bool put_number(struct sink *out, uint64_t number)
+static inline void put_size(struct sink *out, uint64_t number)
 {
     uint8_t *at = room(out, NUMBER_BYTES_MAX);
 
@@ -66,199 +52,120 @@ static inline bool put_number(struct sink *out, uint64_t number)
     }
     *at++ = (uint8_t)number;
     out->at = at;
-    return true;
 }
 
-static inline bool put_span(struct sink *out, const void *bytes, size_t size)
-{
-    return put_number(out, size) && put_bytes(out, bytes, size);
-}
-
-static bool put_texts(struct sink *out, const char *at)
-{
-    trial_texts texts;
-
-    memcpy(&texts, at, sizeof texts);
-    if (texts.count == 0) { /* an empty list is an absent one, whatever its row asks for */
-        return false;
-    }
-    (void)put_number(out, texts.count); /* true, as all that put */
-    for (uint32_t i = 0; i < texts.count; i++) {
-        (void)put_span(out, texts.items[i].at, texts.items[i].size);
-    }
-    return true;
-}
-
-static inline bool put_64(struct sink *out, uint64_t number)
+static inline void put_64(struct sink *out, uint64_t number)
 {
     number = htole64(number);
-    return put_bytes(out, &number, sizeof number);
+    put(out, &number, sizeof number);
 }
 
-static inline bool put_date(struct sink *out, trial_date date)
+/* Each writes a field that is set; false where it is not. */
+
+static bool put_text(struct sink *out, const trial_text *text)
 {
-    uint32_t day = htole32((uint32_t)date);
-
-    return put_bytes(out, &day, sizeof day);
-}
-
-static uint64_t folded(int64_t number)
-{
-    return ((uint64_t)number << 1) ^ (uint64_t)(number >> 63);
-}
-
-static int64_t unfolded(uint64_t number)
-{
-    return (int64_t)(number >> 1) ^ -(int64_t)(number & 1);
-}
-
-/* Write a value that is no struct, if it is set; false where it is not. */
-static inline bool put_value(struct sink *out, const trial_field *field, const char *at)
-{
-    trial_text text;
-    trial_bytes bytes;
-    trial_integer integer;
-    trial_number number;
-    trial_truth truth;
-    trial_instant instant;
-    trial_date date;
-
-    switch (field->kind) {
-    case TRIAL_FIELD_TEXT:
-    case TRIAL_FIELD_CODE:
-        memcpy(&text, at, sizeof text);
-        return text.at != NULL && put_span(out, text.at, text.size);
-    case TRIAL_FIELD_ANY:
-    case TRIAL_FIELD_FREE:
-        memcpy(&bytes, at, sizeof bytes);
-        return bytes.data != NULL && put_span(out, bytes.data, bytes.size);
-    case TRIAL_FIELD_INTEGER:
-        memcpy(&integer, at, sizeof integer);
-        return integer.is_set && put_number(out, folded(integer.value));
-    case TRIAL_FIELD_NUMBER:
-        memcpy(&number, at, sizeof number);
-        return number.form != TRIAL_NUMBER_ABSENT &&
-               put_bytes(out, &(uint8_t){ (uint8_t)number.form }, 1) &&
-               put_64(out, number.as.unsigned_integer);
-    case TRIAL_FIELD_TRUTH:
-        memcpy(&truth, at, sizeof truth);
-        return truth.is_set && put_bytes(out, &(uint8_t){ truth.value ? 1 : 0 }, 1);
-    case TRIAL_FIELD_CHOICE:
-        return *(const trial_choice *)at != 0 && put_bytes(out, at, 1);
-    case TRIAL_FIELD_DATE:
-        memcpy(&date, at, sizeof date);
-        return date != TRIAL_DATE_NONE && put_date(out, date);
-    case TRIAL_FIELD_INSTANT:
-        memcpy(&instant, at, sizeof instant);
-        return instant != TRIAL_INSTANT_NONE && put_64(out, (uint64_t)instant);
-    case TRIAL_FIELD_TEXTS:
-    case TRIAL_FIELD_CODES:
-        return put_texts(out, at);
-    case TRIAL_FIELD_OBJECT:
-    case TRIAL_FIELD_OBJECTS:
-        break;
-    }
-    trial_panic(__FILE__, __LINE__, "a field of no kind");
-}
-
-/* Begin a struct: leave room for the bits, which are known when it is written. */
-static void begin(struct sink *out, struct level *level)
-{
-    uint32_t size = bitmap_bytes(level->shape);
-
-    level->set = 0;
-    level->next = 0;
-    (void)room(out, size);
-    level->bitmap_at = (size_t)(out->at - (uint8_t *)out->writer->data);
-    out->at += size;
-}
-
-static void end(const struct sink *out, const struct level *level)
-{
-    uint64_t little = htole64(level->set);
-
-    memcpy(out->writer->data + level->bitmap_at, &little, bitmap_bytes(level->shape));
-}
-
-/* Enter the struct or list of a field, if there is one; false where there is none. */
-static bool enter(struct sink *out, struct level *level, const trial_field *field)
-{
-    const char *at = level->at + field->offset;
-    struct level *inner = level + 1;
-    trial_list list = { .count = 1 };
-
-    if (field->kind == TRIAL_FIELD_OBJECT) {
-        memcpy(&list.items, at, sizeof list.items);
-    } else {
-        memcpy(&list, at, sizeof list);
-    }
-    if (list.items == NULL || list.count == 0) {
+    if (text->at == NULL) {
         return false;
     }
-    if (field->kind == TRIAL_FIELD_OBJECTS) {
-        (void)put_number(out, list.count); /* true, as all that put */
-    }
-    *inner =
-        (struct level){ .shape = field->shape(), .at = list.items, .items_left = list.count - 1 };
-    begin(out, inner);
+    put_size(out, text->size);
+    put(out, text->at, text->size);
     return true;
 }
 
-static bool is_struct(const trial_field *field)
+UNASKED static bool put_bytes(struct sink *out, const trial_bytes *bytes)
 {
-    return field->kind == TRIAL_FIELD_OBJECT || field->kind == TRIAL_FIELD_OBJECTS;
+    if (bytes->data == NULL) {
+        return false;
+    }
+    put_size(out, bytes->size);
+    put(out, bytes->data, bytes->size);
+    return true;
 }
 
-/* Write the fields of the level on top until one is a struct that is there; true where one was
- * entered. */
-static bool put_fields(struct sink *out, struct level *level, bool may_enter)
+static inline bool put_integer(struct sink *out, const trial_integer *integer)
 {
-    const trial_shape *shape = level->shape;
-
-    while (level->next < shape->count) {
-        const trial_field *field = &shape->fields[level->next];
-        uint64_t bit = (uint64_t)1 << level->next++;
-
-        if (!is_struct(field)) {
-            level->set |= put_value(out, field, level->at + field->offset) ? bit : 0;
-            continue;
-        }
-        TRIAL_ASSERT(may_enter);
-        if (enter(out, level, field)) {
-            level->set |= bit;
-            return true;
-        }
+    if (integer->is_set) {
+        put_size(out, ((uint64_t)integer->value << 1) ^ (uint64_t)(integer->value >> 63));
     }
-    return false;
+    return integer->is_set;
 }
 
-void proto_row_write(pack_writer *writer, const trial_shape *shape, const void *from)
+static bool put_number(struct sink *out, const trial_number *number)
 {
-    struct level levels[ROW_DEPTH_MAX];
-    struct sink out = { .writer = writer };
-    uint32_t depth = 1;
-
-    TRIAL_ASSERT(shape->count <= 64);
-    turn_to(&out, shape->size); /* about what it takes */
-    levels[0] = (struct level){ .shape = shape, .at = (char *)(uintptr_t)from };
-    begin(&out, &levels[0]);
-    while (depth > 0) {
-        struct level *level = &levels[depth - 1];
-
-        if (put_fields(&out, level, depth < ROW_DEPTH_MAX)) {
-            depth++;
-            continue;
-        }
-        end(&out, level);
-        if (level->items_left == 0) {
-            depth--;
-        } else {
-            level->items_left--;
-            level->at += level->shape->size;
-            begin(&out, level);
-        }
+    if (number->form == TRIAL_NUMBER_ABSENT) {
+        return false;
     }
-    writer->size = (size_t)(out.at - (uint8_t *)writer->data);
+    put(out, &(uint8_t){ (uint8_t)number->form }, 1);
+    put_64(out, number->as.unsigned_integer);
+    return true;
+}
+
+static inline bool put_truth(struct sink *out, const trial_truth *truth)
+{
+    if (truth->is_set) {
+        put(out, &(uint8_t){ truth->value ? 1 : 0 }, 1);
+    }
+    return truth->is_set;
+}
+
+static inline bool put_choice(struct sink *out, trial_choice choice)
+{
+    if (choice != 0) {
+        put(out, &choice, 1);
+    }
+    return choice != 0;
+}
+
+static inline bool put_date(struct sink *out, const trial_date *date)
+{
+    uint32_t day = htole32((uint32_t)*date);
+
+    if (*date == TRIAL_DATE_NONE) {
+        return false;
+    }
+    put(out, &day, sizeof day);
+    return true;
+}
+
+static inline bool put_instant(struct sink *out, const trial_instant *instant)
+{
+    if (*instant == TRIAL_INSTANT_NONE) {
+        return false;
+    }
+    put_64(out, (uint64_t)*instant);
+    return true;
+}
+
+/* An empty list is an absent one, whatever its row asks for. */
+static bool put_texts(struct sink *out, const trial_texts *texts)
+{
+    if (texts->count == 0) {
+        return false;
+    }
+    put_size(out, texts->count);
+    for (uint32_t i = 0; i < texts->count; i++) {
+        put_size(out, texts->items[i].size);
+        put(out, texts->items[i].at, texts->items[i].size);
+    }
+    return true;
+}
+
+/* Leave room for the bits of a struct, which are known when its fields are written. */
+static inline size_t begin(struct sink *out, size_t bytes)
+{
+    size_t at;
+
+    (void)room(out, bytes);
+    at = (size_t)(out->at - (uint8_t *)out->writer->data);
+    out->at += bytes;
+    return at;
+}
+
+static inline void end(const struct sink *out, size_t at, size_t bytes, uint64_t set)
+{
+    uint64_t little = htole64(set);
+
+    memcpy(out->writer->data + at, &little, bytes);
 }
 
 /* What is left to be read; once cut short it stays so. */
@@ -269,7 +176,7 @@ struct source {
     bool has_failed;
 };
 
-static const uint8_t *take(struct source *in, size_t size)
+static inline const uint8_t *take(struct source *in, size_t size)
 {
     const uint8_t *taken = in->at;
 
@@ -281,7 +188,7 @@ static const uint8_t *take(struct source *in, size_t size)
     return taken;
 }
 
-static uint64_t take_number(struct source *in)
+static inline uint64_t take_size(struct source *in)
 {
     uint64_t number = 0;
 
@@ -302,9 +209,9 @@ static uint64_t take_number(struct source *in)
 }
 
 /* How many items or bytes follow: each takes a byte at least, so no length asks for too much. */
-static uint32_t take_count(struct source *in)
+static inline uint32_t take_count(struct source *in)
 {
-    uint64_t count = take_number(in);
+    uint64_t count = take_size(in);
 
     if (count > (uint64_t)(in->end - in->at)) {
         in->has_failed = true;
@@ -313,7 +220,7 @@ static uint32_t take_count(struct source *in)
     return (uint32_t)count;
 }
 
-static uint64_t take_64(struct source *in)
+static inline uint64_t take_64(struct source *in)
 {
     const uint8_t *at = take(in, sizeof(uint64_t));
     uint64_t number = 0;
@@ -324,220 +231,277 @@ static uint64_t take_64(struct source *in)
     return le64toh(number);
 }
 
-static trial_text take_text(struct source *in)
-{
-    uint32_t size = take_count(in);
-
-    return (trial_text){ (const char *)take(in, size), size };
-}
-
-static void take_texts(struct source *in, char *into)
-{
-    trial_texts texts = { .count = take_count(in) };
-
-    if (texts.count > 0) {
-        texts.items = trial_arena_take(in->arena, texts.count * sizeof *texts.items);
-    }
-    for (uint32_t i = 0; i < texts.count && !in->has_failed; i++) {
-        texts.items[i] = take_text(in);
-    }
-    memcpy(into, &texts, sizeof texts);
-}
-
-static void take_byte(struct source *in, char *into)
+static inline uint8_t take_byte(struct source *in)
 {
     const uint8_t *at = take(in, 1);
 
-    if (at != NULL) {
-        memcpy(into, at, 1);
+    return at == NULL ? 0 : *at;
+}
+
+/* Each reads a field, or gives it its absent form where that is not all zeros. */
+
+static inline void take_text(struct source *in, bool is_set, trial_text *into)
+{
+    if (is_set) {
+        into->size = take_count(in);
+        into->at = (const char *)take(in, into->size);
     }
 }
 
-static void take_form(struct source *in, char *into)
+UNASKED static void take_bytes(struct source *in, bool is_set, trial_bytes *into)
 {
-    const uint8_t *form = take(in, 1);
-    trial_number number = { 0 };
+    if (is_set) {
+        into->size = take_count(in);
+        into->data = take(in, into->size);
+    }
+}
 
-    number.as.unsigned_integer = take_64(in);
-    if (form == NULL || *form == TRIAL_NUMBER_ABSENT || *form > TRIAL_NUMBER_FLOAT) {
+static inline void take_integer(struct source *in, bool is_set, trial_integer *into)
+{
+    if (is_set) {
+        uint64_t folded = take_size(in);
+
+        into->value = (int64_t)(folded >> 1) ^ -(int64_t)(folded & 1);
+        into->is_set = true;
+    }
+}
+
+static inline void take_number(struct source *in, bool is_set, trial_number *into)
+{
+    uint8_t form;
+
+    if (!is_set) {
+        return;
+    }
+    form = take_byte(in);
+    if (form == TRIAL_NUMBER_ABSENT || form > TRIAL_NUMBER_FLOAT) {
         in->has_failed = true;
         return;
     }
-    number.form = (trial_number_form)*form;
-    memcpy(into, &number, sizeof number);
+    into->form = (trial_number_form)form;
+    into->as.unsigned_integer = take_64(in);
 }
 
-static void take_date(struct source *in, char *into)
+static inline void take_truth(struct source *in, bool is_set, trial_truth *into)
 {
-    const uint8_t *at = take(in, sizeof(uint32_t));
-    uint32_t day = 0;
-    trial_date date;
+    if (is_set) {
+        *into = (trial_truth){ .value = take_byte(in) != 0, .is_set = true };
+    }
+}
 
+static inline void
+take_choice(struct source *in, bool is_set, const trial_choices *choices, trial_choice *into)
+{
+    if (is_set) {
+        *into = take_byte(in);
+        in->has_failed = in->has_failed || *into > choices->count;
+    }
+}
+
+static inline void take_date(struct source *in, bool is_set, trial_date *into)
+{
+    const uint8_t *at = is_set ? take(in, sizeof(uint32_t)) : NULL;
+    uint32_t day;
+
+    *into = TRIAL_DATE_NONE;
     if (at != NULL) {
         memcpy(&day, at, sizeof day);
+        *into = (trial_date)le32toh(day);
     }
-    date = (trial_date)le32toh(day);
-    memcpy(into, &date, sizeof date);
 }
 
-static void take_choice(struct source *in, const trial_field *field, char *into)
+static inline void take_instant(struct source *in, bool is_set, trial_instant *into)
 {
-    take_byte(in, into);
-    if (*(const trial_choice *)into > field->choices->count) {
+    *into = is_set ? (trial_instant)take_64(in) : TRIAL_INSTANT_NONE;
+}
+
+static inline void take_texts(struct source *in, bool is_set, trial_texts *into)
+{
+    trial_text *items;
+
+    if (!is_set) {
+        return;
+    }
+    into->count = take_count(in);
+    if (into->count == 0) {
+        return;
+    }
+    items = trial_arena_take(in->arena, into->count * sizeof *items);
+    into->items = items;
+    for (uint32_t i = 0; i < into->count && !in->has_failed; i++) {
+        take_text(in, true, &items[i]);
+    }
+}
+
+/* An empty list of structs is never written. */
+static inline void *take_items(struct source *in, size_t size, uint32_t *ret_count)
+{
+    *ret_count = take_count(in);
+    if (*ret_count == 0) {
         in->has_failed = true;
-    }
-}
-
-/* Read a value that is no struct. */
-static void take_value(struct source *in, const trial_field *field, char *into)
-{
-    trial_text text;
-    trial_bytes bytes;
-    trial_integer integer = { .is_set = true };
-    trial_truth truth = { .is_set = true };
-    trial_instant instant;
-    char byte = 0;
-
-    switch (field->kind) {
-    case TRIAL_FIELD_TEXT:
-    case TRIAL_FIELD_CODE:
-        text = take_text(in);
-        memcpy(into, &text, sizeof text);
-        return;
-    case TRIAL_FIELD_ANY:
-    case TRIAL_FIELD_FREE:
-        text = take_text(in);
-        bytes = (trial_bytes){ (const uint8_t *)text.at, text.size };
-        memcpy(into, &bytes, sizeof bytes);
-        return;
-    case TRIAL_FIELD_INTEGER:
-        integer.value = unfolded(take_number(in));
-        memcpy(into, &integer, sizeof integer);
-        return;
-    case TRIAL_FIELD_NUMBER:
-        take_form(in, into);
-        return;
-    case TRIAL_FIELD_TRUTH:
-        take_byte(in, &byte);
-        truth.value = byte != 0;
-        memcpy(into, &truth, sizeof truth);
-        return;
-    case TRIAL_FIELD_CHOICE:
-        take_choice(in, field, into);
-        return;
-    case TRIAL_FIELD_DATE:
-        take_date(in, into);
-        return;
-    case TRIAL_FIELD_INSTANT:
-        instant = (trial_instant)take_64(in);
-        memcpy(into, &instant, sizeof instant);
-        return;
-    case TRIAL_FIELD_TEXTS:
-    case TRIAL_FIELD_CODES:
-        take_texts(in, into);
-        return;
-    case TRIAL_FIELD_OBJECT:
-    case TRIAL_FIELD_OBJECTS:
-        break;
-    }
-    trial_panic(__FILE__, __LINE__, "a field of no kind");
-}
-
-/* Begin a struct: clear it, and read which of its fields are set. */
-static void begin_read(struct source *in, struct level *level)
-{
-    uint32_t size = bitmap_bytes(level->shape);
-    const uint8_t *bitmap = take(in, size);
-    uint64_t little = 0;
-
-    trial_shape_clear(level->shape, level->at);
-    if (bitmap != NULL) {
-        memcpy(&little, bitmap, size);
-    }
-    level->set = le64toh(little);
-    level->next = 0;
-    if (level->shape->count < 64 && level->set >> level->shape->count != 0) {
-        in->has_failed = true;
-        level->set = 0;
-    }
-}
-
-static void enter_read(struct source *in, struct level *level, const trial_field *field)
-{
-    char *into = level->at + field->offset;
-    struct level *inner = level + 1;
-    trial_list list = { .count = 1 };
-
-    *inner = (struct level){ .shape = field->shape() };
-    if (field->kind == TRIAL_FIELD_OBJECTS) {
-        list.count = take_count(in);
-    }
-    if (list.count == 0) { /* an empty list is never written */
-        in->has_failed = true;
-        return;
-    }
-    list.items = trial_arena_take(in->arena, (size_t)list.count * inner->shape->size);
-    inner->at = list.items;
-    inner->items_left = list.count - 1;
-    if (field->kind == TRIAL_FIELD_OBJECTS) {
-        memcpy(into, &list, sizeof list);
-    } else {
-        memcpy(into, &list.items, sizeof list.items);
-    }
-    begin_read(in, inner);
-}
-
-/* The next field of a level that is set, or NULL. */
-static const trial_field *next_set(struct level *level)
-{
-    uint64_t left = level->next > 63 ? 0 : level->set >> level->next;
-
-    if (left == 0) {
         return NULL;
     }
-    level->next += (uint32_t)__builtin_ctzll(left);
-    return &level->shape->fields[level->next++];
+    return trial_arena_room(in->arena, *ret_count * size);
 }
 
-static void read_struct(struct source *in, const trial_shape *shape, void *into)
+/* Which fields of a struct are set; bits beyond them are none. */
+static inline uint64_t take_bits(struct source *in, uint32_t fields, size_t bytes)
 {
-    struct level levels[ROW_DEPTH_MAX];
-    uint32_t depth = 1;
+    const uint8_t *bitmap = take(in, bytes);
+    uint64_t little = 0;
+    uint64_t set;
 
-    levels[0] = (struct level){ .shape = shape, .at = into };
-    begin_read(in, &levels[0]);
-    while (depth > 0 && !in->has_failed) {
-        struct level *level = &levels[depth - 1];
-        const trial_field *field = next_set(level);
-
-        if (field == NULL && level->items_left == 0) {
-            depth--;
-        } else if (field == NULL) {
-            level->items_left--;
-            level->at += level->shape->size;
-            begin_read(in, level);
-        } else if (is_struct(field)) {
-            TRIAL_ASSERT(depth < ROW_DEPTH_MAX);
-            enter_read(in, level, field);
-            depth++;
-        } else {
-            take_value(in, field, level->at + field->offset);
-        }
+    if (bitmap != NULL) {
+        memcpy(&little, bitmap, bytes);
     }
+    set = le64toh(little);
+    if (fields < 64 && set >> fields != 0) {
+        in->has_failed = true;
+        return 0;
+    }
+    return set;
 }
 
-trial_code proto_row_read(trial_bytes bytes,
-                          const trial_shape *shape,
-                          trial_arena *arena,
-                          void *ret_struct,
-                          trial_error *err)
+/* The rows are read three times: how many fields has a shape, how is it written, how is it read. */
+#include "trial/fields_calls.inc"
+
+#define FIELD(c, name) +1
+#define CHOSEN(choices, name) +1
+#define NESTED(shape, name) +1
+#define LISTED(shape, name) +1
+#define COUNT_SHAPE(lower, ...)                                                                    \
+    enum { FIELDS_OF_##lower = 0 __VA_ARGS__, BYTES_OF_##lower = (FIELDS_OF_##lower + 7) / 8 };    \
+    static_assert(FIELDS_OF_##lower <= 64, "a bit a field");
+#define SHAPE(lower, ...) COUNT_SHAPE(lower, __VA_ARGS__)
+#define EVENT(...)
+#include "trial/events.def"
+#define SHAPE(lower, ...) COUNT_SHAPE(lower, __VA_ARGS__)
+#define STATE(lower, UPPER, ...) COUNT_SHAPE(lower, __VA_ARGS__)
+#include "trial/state.def"
+#undef FIELD
+#undef CHOSEN
+#undef NESTED
+#undef LISTED
+
+#define SET_IF(is_set)                                                                             \
+    set |= (is_set) ? bit : 0;                                                                     \
+    bit <<= 1;
+#define FIELD(c, name) SET_IF(put_##c(out, &from->name))
+#define CHOSEN(choices, name) SET_IF(put_choice(out, from->name))
+#define NESTED(shape, name)                                                                        \
+    if (from->name != NULL) {                                                                      \
+        write_##shape(out, from->name);                                                            \
+    }                                                                                              \
+    SET_IF(from->name != NULL)
+#define LISTED(shape, name)                                                                        \
+    if (from->name.count > 0) {                                                                    \
+        put_size(out, from->name.count);                                                           \
+    }                                                                                              \
+    for (uint32_t i = 0; i < from->name.count; i++) {                                              \
+        write_##shape(out, &from->name.items[i]);                                                  \
+    }                                                                                              \
+    SET_IF(from->name.count > 0)
+#define WRITE_SHAPE(lower, ...)                                                                    \
+    UNASKED static void write_##lower(struct sink *out, const struct trial_##lower *from)          \
+    {                                                                                              \
+        size_t at = begin(out, BYTES_OF_##lower);                                                  \
+        uint64_t set = 0;                                                                          \
+        uint64_t bit = 1;                                                                          \
+                                                                                                   \
+        __VA_ARGS__                                                                                \
+        end(out, at, BYTES_OF_##lower, set);                                                       \
+    }
+#define SHAPE(lower, ...) WRITE_SHAPE(lower, __VA_ARGS__)
+#define EVENT(...)
+#include "trial/events.def"
+#define SHAPE(lower, ...) WRITE_SHAPE(lower, __VA_ARGS__)
+#define STATE(lower, UPPER, ...) WRITE_SHAPE(lower, __VA_ARGS__)
+#include "trial/state.def"
+#undef FIELD
+#undef CHOSEN
+#undef NESTED
+#undef LISTED
+
+#define NEXT_IS_SET() ((set & bit) != 0)
+#define FIELD(c, name)                                                                             \
+    take_##c(in, NEXT_IS_SET(), &into->name);                                                      \
+    bit <<= 1;
+#define CHOSEN(choices, name)                                                                      \
+    take_choice(in, NEXT_IS_SET(), &trial_choices_##choices, &into->name);                         \
+    bit <<= 1;
+#define NESTED(shape, name)                                                                        \
+    if (NEXT_IS_SET()) {                                                                           \
+        into->name = trial_arena_room(in->arena, sizeof *into->name);                              \
+        read_##shape(in, into->name);                                                              \
+    }                                                                                              \
+    bit <<= 1;
+#define LISTED(shape, name)                                                                        \
+    if (NEXT_IS_SET()) {                                                                           \
+        into->name.items = take_items(in, sizeof *into->name.items, &into->name.count);            \
+        for (uint32_t i = 0; i < into->name.count && !in->has_failed; i++) {                       \
+            read_##shape(in, &into->name.items[i]);                                                \
+        }                                                                                          \
+    }                                                                                              \
+    bit <<= 1;
+#define READ_SHAPE(lower, ...)                                                                     \
+    UNASKED static void read_##lower(struct source *in, struct trial_##lower *into)                \
+    {                                                                                              \
+        uint64_t set = take_bits(in, FIELDS_OF_##lower, BYTES_OF_##lower);                         \
+        uint64_t bit = 1;                                                                          \
+                                                                                                   \
+        memset(into, 0, sizeof *into);                                                             \
+        __VA_ARGS__                                                                                \
+    }
+#define SHAPE(lower, ...) READ_SHAPE(lower, __VA_ARGS__)
+#define EVENT(...)
+#include "trial/events.def"
+#define SHAPE(lower, ...) READ_SHAPE(lower, __VA_ARGS__)
+#define STATE(lower, UPPER, ...) READ_SHAPE(lower, __VA_ARGS__)
+#include "trial/state.def"
+
+#include "trial/fields_end.inc"
+
+void proto_row_write(pack_writer *writer, const trial_state *from)
+{
+    struct sink out = { .writer = writer };
+
+    turn_to(&out, trial_state_shape(from->kind)->size); /* about what it takes */
+    switch (from->kind) {
+#define KIND(lower, UPPER, doc)                                                                    \
+    case TRIAL_KIND_##UPPER:                                                                       \
+        write_##lower(&out, &from->as.lower);                                                      \
+        break;
+#include "trial/kinds.def"
+    case TRIAL_KIND_CASE:
+    case TRIAL_KIND_OTHER:
+    case TRIAL_KIND_ANY: /* trial_state_shape() has no shape for it */
+        write_other(&out, &from->as.other);
+        break;
+    }
+    writer->size = (size_t)(out.at - (uint8_t *)writer->data);
+}
+
+trial_code
+proto_row_read(trial_bytes bytes, trial_arena *arena, trial_state *into, trial_error *err)
 {
     struct source in = { bytes.data, bytes.data + bytes.size, arena, false };
 
     TRIAL_ASSERT(bytes.data != NULL);
-    read_struct(&in, shape, ret_struct);
+    switch (into->kind) {
+#define KIND(lower, UPPER, doc)                                                                    \
+    case TRIAL_KIND_##UPPER:                                                                       \
+        read_##lower(&in, &into->as.lower);                                                        \
+        break;
+#include "trial/kinds.def"
+    case TRIAL_KIND_CASE:
+    case TRIAL_KIND_OTHER:
+    case TRIAL_KIND_ANY:
+        read_other(&in, &into->as.other);
+        break;
+    }
     if (in.has_failed || in.at != in.end) {
-        return trial_fail(err, TRIAL_STORAGE, "a row is no %s", shape->name);
+        return trial_fail(
+            err, TRIAL_STORAGE, "a row is no %s", trial_state_shape(into->kind)->name);
     }
     return TRIAL_OK;
 }

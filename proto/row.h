@@ -10,20 +10,21 @@
 #define PROTO_ROW_H
 
 #include "pack.h"
+#include "trial/state.h"
 
-/** Append a struct to the writer. */
-void proto_row_write(pack_writer *writer, const trial_shape *shape, const void *from);
+/** Append what a state holds; its kind and id are the row's key. */
+void proto_row_write(pack_writer *writer, const trial_state *state);
 
 /**
- * Read a struct from exactly these bytes.
+ * Read what a state of `into->kind` holds from exactly these bytes.
  *
- * ret_struct  text and bytes point into `bytes`; lists and objects are taken from the arena.
- * Fails with STORAGE where they are no row of this shape.
+ * into  text and bytes point into `bytes`; lists and objects are taken from the arena. Whatever it
+ *       held before is gone, its kind and id stay.
+ * Fails with STORAGE where they are no row of this kind.
  */
 TRIAL_MUST_USE trial_code proto_row_read(trial_bytes bytes,
-                                         const trial_shape *shape,
                                          trial_arena *arena,
-                                         void *ret_struct,
+                                         trial_state *into,
                                          trial_error *err);
 
 #endif

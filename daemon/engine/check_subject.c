@@ -212,12 +212,11 @@ static trial_bytes without_breaches(struct history *h, trial_bytes bytes, pack_w
     trial_state state;
 
     trial_state_clear(&state, h->kind, h->id);
-    if (proto_row_read(bytes, trial_state_shape(h->kind), &h->arena, &state.as, &ignored) !=
-        TRIAL_OK) {
+    if (proto_row_read(bytes, &h->arena, &state, &ignored) != TRIAL_OK) {
         return (trial_bytes){ 0 };
     }
     rules_forget_breaches(&state, &h->arena);
-    proto_row_write(writer, trial_state_shape(h->kind), &state.as);
+    proto_row_write(writer, &state);
     return pack_written(writer);
 }
 
@@ -305,9 +304,7 @@ bool check_subject_had(checking *c, trial_text subject, trial_bytes link)
     key_state(h.kind, h.id, &k);
     value = check_get(c, STORE_STATE, key_span(&k), 0, "the state a link leads to");
     trial_state_clear(&state, h.kind, h.id);
-    if (value.data != NULL &&
-        proto_row_read(value, trial_state_shape(h.kind), &h.arena, &state.as, &ignored) ==
-            TRIAL_OK) {
+    if (value.data != NULL && proto_row_read(value, &h.arena, &state, &ignored) == TRIAL_OK) {
         links_of(&state, check_link, &h);
     }
     value = check_get(c, STORE_SUBJECT, key, 0, "the row of a subject");

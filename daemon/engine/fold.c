@@ -30,7 +30,7 @@ trial_code fold_load(const fold_rows *rows,
     ret_state->kind = kind;
     ret_state->id = id;
     bytes = trial_arena_bytes(arena, bytes); /* reading them clears what they do not set */
-    code = proto_row_read(bytes, trial_state_shape(kind), arena, &ret_state->as, err);
+    code = proto_row_read(bytes, arena, ret_state, err);
     if (code != TRIAL_OK) {
         (void)trial_fail_while(err, "reading the state of '%.*s'", TRIAL_TEXT_ARGS(id));
     }
@@ -123,7 +123,7 @@ trial_code fold_save(const fold_step *step, trial_error *err)
     trial_code code;
 
     pack_writer_reset(rows->buffer);
-    proto_row_write(rows->buffer, trial_state_shape(state->kind), &state->as);
+    proto_row_write(rows->buffer, state);
     code = rows->put(rows->context, state, pack_written(rows->buffer), err);
     if (code == TRIAL_OK && rows->link != NULL && links_have_changed(&step->links, state)) {
         rows->link(rows->context, state);

@@ -259,7 +259,7 @@ static trial_code decode(trial_kind kind,
                          trial_error *err)
 {
     trial_state_clear(ret_state, kind, trial_arena_text(arena, id));
-    if (proto_row_read(bytes, trial_state_shape(kind), arena, &ret_state->as, err) != TRIAL_OK) {
+    if (proto_row_read(bytes, arena, ret_state, err) != TRIAL_OK) {
         return trial_fail(err,
                           TRIAL_STORAGE,
                           "the state of '%.*s' cannot be read; rebuild the views",

@@ -37,21 +37,20 @@ static void read_value(trial_bytes bytes, trial_arena *arena)
 /* A row that was read is written and read again, and is the same. */
 static void read_row(trial_bytes bytes, trial_kind kind, trial_arena *arena)
 {
-    const trial_shape *shape = trial_state_shape(kind);
-    void *row = trial_arena_take(arena, shape->size);
+    trial_state row = { .kind = kind };
     pack_writer first = { 0 };
     pack_writer second = { 0 };
     trial_error err = TRIAL_ERROR_NONE;
     trial_code code;
 
-    if (proto_row_read(bytes, shape, arena, row, &err) != TRIAL_OK) {
+    if (proto_row_read(bytes, arena, &row, &err) != TRIAL_OK) {
         TRIAL_ASSERT(err.code == TRIAL_STORAGE && err.text[0] != '\0');
         return;
     }
-    proto_row_write(&first, shape, row);
-    code = proto_row_read(pack_written(&first), shape, arena, row, &err);
+    proto_row_write(&first, &row);
+    code = proto_row_read(pack_written(&first), arena, &row, &err);
     TRIAL_ASSERT(code == TRIAL_OK);
-    proto_row_write(&second, shape, row);
+    proto_row_write(&second, &row);
     TRIAL_ASSERT(same(pack_written(&first), pack_written(&second)));
     pack_writer_done(&first);
     pack_writer_done(&second);

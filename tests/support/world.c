@@ -338,16 +338,15 @@ static int compare_states(const void *a, const void *b)
 /* Keep the state as the store would: as bytes, of which nothing else is part. */
 static void keep_state(struct moment *moment, trial_state *state)
 {
-    const trial_shape *shape = trial_state_shape(state->kind);
     trial_error err = TRIAL_ERROR_NONE;
     pack_writer writer = { 0 };
     trial_bytes bytes;
 
-    proto_row_write(&writer, shape, &state->as);
+    proto_row_write(&writer, state);
     bytes = trial_arena_bytes(&moment->arena, pack_written(&writer));
     pack_writer_done(&writer);
     trial_state_clear(state, state->kind, trial_arena_text(&moment->arena, state->id));
-    if (proto_row_read(bytes, shape, &moment->arena, &state->as, &err) != TRIAL_OK) {
+    if (proto_row_read(bytes, &moment->arena, state, &err) != TRIAL_OK) {
         fail_msg("%s", err.text);
     }
 }
