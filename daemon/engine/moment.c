@@ -22,6 +22,7 @@ struct folded {
 struct ground {
     store_read *read;
     uint64_t committed;
+    moment_choice choice; /* of the moment itself */
     struct folded *folds;
     trial_arena arena; /* what lives as long as the moment */
 };
@@ -136,8 +137,32 @@ moment *moment_open(store_read *read, uint64_t committed, const moment_choice *c
     m->ground = trial_memory(sizeof *m->ground);
     m->ground->read = read;
     m->ground->committed = committed;
+    m->ground->choice = *choice;
     m->choice = *choice;
     return m;
+}
+
+static bool same_choice(const moment_choice *a, const moment_choice *b)
+{
+    return a->as_of == b->as_of && a->known_at == b->known_at &&
+           a->known_position == b->known_position;
+}
+
+/* Let go of what a derived moment alone rests on: a question may ask about a thousand days. */
+static void drop_folds(struct ground *ground, const moment_choice *choice)
+{
+    struct folded **link = &ground->folds;
+
+    while (*link != NULL && !same_choice(choice, &ground->choice)) {
+        struct folded *fold = *link;
+
+        if (same_choice(&fold->choice, choice)) {
+            *link = fold->next;
+            scratch_done(fold->states);
+        } else {
+            link = &fold->next;
+        }
+    }
 }
 
 void moment_close(moment *m)
@@ -146,7 +171,9 @@ void moment_close(moment *m)
         return;
     }
     trial_arena_done(&m->found);
-    if (!m->is_derived) {
+    if (m->is_derived) {
+        drop_folds(m->ground, &m->choice);
+    } else {
         for (struct folded *fold = m->ground->folds; fold != NULL; fold = fold->next) {
             scratch_done(fold->states);
         }
@@ -207,12 +234,6 @@ static trial_code fold_programme(struct folding *folding, trial_text programme)
     }
     reach_done(&reached);
     return code;
-}
-
-static bool same_choice(const moment_choice *a, const moment_choice *b)
-{
-    return a->as_of == b->as_of && a->known_at == b->known_at &&
-           a->known_position == b->known_position;
 }
 
 /* The states of this choice and programme, folded when they are first asked for. */
@@ -277,7 +298,7 @@ struct walk {
     size_t prefix_size;
     views_visit *visit;
     void *visitor;
-    trial_arena arena; /* what lives for one visit; a visit may walk again */
+    trial_arena arena; /* what lives for one visit */
     trial_code code;
     trial_error *err;
 };

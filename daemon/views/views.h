@@ -28,11 +28,13 @@ typedef bool views_visit(void *context, const trial_state *state);
 /**
  * The states of one moment. Walks go in the order of subjects' ids, byte by byte.
  *
- * each      visits every state of a kind; `programme` absent: of all programmes. Kinds that belong
- * to no programme (programme, municipality, other) are visited whole whatever it says. find one
- * state, or NULL; borrowed from the source. trials_of visits the trials that name a municipality;
- * networks_of the networks that ever had it. at        the source as of the end of a day, with the
- * same known_at; given, closed by `close`.
+ * each             visits every state of a kind; `programme` absent: of all programmes. Kinds that
+ *                  belong to none (programme, municipality, other) are visited whole whatever it
+ *                  says. One walk at a time.
+ * find             one state, or NULL; borrowed from the source.
+ * of_municipality  visits the trials that name a municipality, or the networks that ever had it.
+ * at               the source as of the end of a day, with the same known_at; given, closed by
+ *                  `close`.
  */
 struct views_source {
     void *context;

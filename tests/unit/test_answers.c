@@ -1,6 +1,10 @@
 /* test_answers.c - pages of events, moments, and the log read again. */
 #include "desk.h"
 
+#include "moment.h"
+
+#include <malloc.h>
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, desk_setup, desk_teardown)
 
 static int64_t number(const json_t *answer, const char *name)
@@ -355,6 +359,55 @@ static void test_what_came_to_a_programme_later_belongs_to_it_at_every_moment(vo
     assert_int_equal(json_array_size(json_object_get(d->answer, "rows")), 1);
 }
 
+static bool count_state(void *context, const trial_state *state)
+{
+    size_t *count = context;
+
+    (void)state;
+    (*count)++;
+    return true;
+}
+
+/* A view that compares figures of a thousand days folds the log for each of them. */
+static void test_a_day_that_was_looked_at_holds_no_memory(void **state)
+{
+    static const moment_choice now = { TRIAL_INSTANT_NONE, TRIAL_INSTANT_NONE, 0 };
+    desk *d = *state;
+    trial_error err = TRIAL_ERROR_NONE;
+    store_read *read = NULL;
+    uint64_t committed = 0;
+    size_t least = SIZE_MAX;
+    size_t most = 0;
+    size_t count = 0;
+    trial_date day;
+    views_source source;
+    moment *m;
+
+    desk_import(d, 0, 400, 400);
+    assert_int_equal(store_commit_all(d->store, &err), TRIAL_OK);
+    assert_int_equal(store_read_begin(d->store, &read, &committed, &err), TRIAL_OK);
+    assert_int_equal(trial_date_read(TRIAL_TEXT("2017-01-01"), &day, &err), TRIAL_OK);
+    m = moment_open(read, committed, &now);
+    source = moment_source(m);
+    for (int i = 0; i < 50; i++) {
+        views_source then;
+        size_t bytes;
+
+        assert_int_equal(source.at(source.context, day + i, &then, &err), TRIAL_OK);
+        assert_int_equal(
+            then.each(then.context, TRIAL_KIND_TRIAL, TRIAL_TEXT("ff2"), count_state, &count, &err),
+            TRIAL_OK);
+        then.close(then.context);
+        bytes = mallinfo2().uordblks; /* 0 where a sanitizer counts for itself */
+        least = bytes < least ? bytes : least;
+        most = bytes > most ? bytes : most;
+    }
+    moment_close(m);
+    store_read_end(read);
+    assert_true(count > 0);
+    assert_in_range(most - least, 0, 65536);
+}
+
 /* The desk's clock goes on by a second a turn: 40 requests of 10 events, each at a time of its own.
  */
 static void test_an_answer_says_what_it_rests_on(void **state)
@@ -508,6 +561,7 @@ int main(void)
         TEST(test_a_bad_parameter_is_named),
         TEST(test_every_way_to_a_moment_leads_to_the_same_rows),
         TEST(test_what_came_to_a_programme_later_belongs_to_it_at_every_moment),
+        TEST(test_a_day_that_was_looked_at_holds_no_memory),
         TEST(test_an_answer_says_what_it_rests_on),
         TEST(test_verify_reads_the_log_again),
         TEST(test_damage_is_named_and_never_answered_with),
