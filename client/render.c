@@ -7,14 +7,17 @@
 #include <errno.h>
 #include <libsmartcols.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 #include <wchar.h>
 
 #define CELL_PARTS_MAX 64 /* a cell of more parts says how many */
 #define COLUMN_NAME_BYTES 32
 #define COLUMNS_MAX 24
-#define WIDE_CELL_BYTES 30
-#define SIGN_BYTES 3 /* of the signs for control characters, in UTF-8 */
+#define WIDE_CELL_COLUMNS 30
+#define CUT_CELL_COLUMNS 12 /* of a wide cell at least so much is shown */
+#define TERMINAL_COLUMNS 80 /* where it does not say */
+#define SIGN_BYTES 3        /* of the signs for control characters, in UTF-8 */
 
 static bool is_container(const trial_value *value)
 {
@@ -202,33 +205,100 @@ static bool is_list_of_maps(const trial_value *value)
            value->as.list.items[0]->kind == TRIAL_VALUE_MAP;
 }
 
-/* Does any row say something in that column? Then how is it shown: numbers to the right, and only
- * what is wide may be cut where the terminal is narrow. */
-static bool
-look_at_column(trial_arena *arena, const trial_value *rows, const char *name, int *ret_flags)
+/* A column of a table. */
+struct column {
+    const char *name;
+    bool is_number; /* numbers stand to the right */
+    bool is_wide;   /* only what is wide is cut where the terminal is narrow */
+    uint32_t room;  /* what it is shown in */
+};
+
+/* Does any row say something in that column? Then how is it shown? */
+static bool look_at_column(trial_arena *arena, const trial_value *rows, struct column *column)
 {
     bool is_used = false;
-    bool is_number = true;
-    bool is_wide = false;
 
+    column->is_number = true;
+    column->is_wide = false;
+    column->room = (uint32_t)strlen(column->name);
     for (uint32_t i = 0; i < rows->as.list.count; i++) {
-        const trial_value *value = trial_value_get(rows->as.list.items[i], name);
-        uint32_t size = value == NULL ? 0 : render_cell(arena, value).size;
+        const trial_value *value = trial_value_get(rows->as.list.items[i], column->name);
+        trial_text cell = render_cell(arena, value);
+        uint32_t columns = columns_of(cell);
 
-        if (size > 0) {
+        if (cell.size > 0) {
             is_used = true;
-            is_wide = is_wide || size > WIDE_CELL_BYTES;
-            is_number = is_number &&
-                        (value->kind == TRIAL_VALUE_INTEGER || value->kind == TRIAL_VALUE_FLOAT);
+            column->is_wide = column->is_wide || columns > WIDE_CELL_COLUMNS;
+            column->room = columns > column->room ? columns : column->room;
+            column->is_number = column->is_number && (value->kind == TRIAL_VALUE_INTEGER ||
+                                                      value->kind == TRIAL_VALUE_FLOAT);
         }
     }
-    *ret_flags = is_number ? SCOLS_FL_RIGHT : is_wide ? SCOLS_FL_TRUNC : 0;
     return is_used;
 }
 
-static char *cell_string(trial_arena *arena, const trial_value *row, const char *name)
+/* How wide the terminal is; 0: it is none, and nothing is cut. */
+static uint32_t terminal_columns(FILE *out)
 {
-    trial_text cell = render_cell(arena, trial_value_get(row, name));
+    const char *told = getenv("COLUMNS");
+    struct winsize size = { 0 };
+    long number = told == NULL ? 0 : strtol(told, NULL, 10);
+
+    if (isatty(fileno(out)) != 1) {
+        return 0;
+    }
+    if (number > 0 && number <= UINT16_MAX) {
+        return (uint32_t)number;
+    }
+    return ioctl(fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col
+                                                                         : TERMINAL_COLUMNS;
+}
+
+/* Take room from the widest of the wide columns, until all of them fit or none has any to spare. */
+static void fit_columns(struct column *columns, uint32_t count, uint32_t room)
+{
+    uint32_t total = count - 1; /* blanks between them */
+    struct column *widest = columns;
+
+    for (uint32_t i = 0; i < count; i++) {
+        total += columns[i].room;
+    }
+    while (room > 0 && total > room && widest != NULL) {
+        widest = NULL;
+        for (uint32_t i = 1; i < count; i++) { /* the first says what the row is about */
+            if (columns[i].is_wide && columns[i].room > CUT_CELL_COLUMNS &&
+                (widest == NULL || columns[i].room > widest->room)) {
+                widest = &columns[i];
+            }
+        }
+        if (widest != NULL) {
+            widest->room--;
+            total--;
+        }
+    }
+}
+
+/* The text, or its beginning and a sign that there is more. */
+static trial_text cut(trial_arena *arena, trial_text text, uint32_t room)
+{
+    uint32_t size = text.size;
+
+    if (columns_of(text) <= room) {
+        return text;
+    }
+    while (size > 0 && columns_of((trial_text){ text.at, size }) >= room) {
+        size--;
+        while (size > 0 && ((unsigned char)text.at[size] & 0xc0) == 0x80) {
+            size--;
+        }
+    }
+    return trial_arena_print(arena, "%.*s…", (int)size, text.at);
+}
+
+static char *cell_string(trial_arena *arena, const trial_value *row, const struct column *column)
+{
+    trial_text cell =
+        cut(arena, render_cell(arena, trial_value_get(row, column->name)), column->room);
     char *string = trial_arena_take(arena, (size_t)cell.size + 1);
 
     if (cell.size > 0) {
@@ -238,8 +308,9 @@ static char *cell_string(trial_arena *arena, const trial_value *row, const char 
 }
 
 /* A column with its heading in capitals. */
-static void add_column(struct libscols_table *table, const char *name, int flags)
+static void add_column(struct libscols_table *table, const struct column *column)
 {
+    const char *name = column->name;
     char heading[COLUMN_NAME_BYTES];
     size_t size = strlen(name) < sizeof heading ? strlen(name) : sizeof heading - 1;
 
@@ -247,15 +318,15 @@ static void add_column(struct libscols_table *table, const char *name, int flags
         heading[i] = (char)(name[i] >= 'a' && name[i] <= 'z' ? name[i] - 'a' + 'A' : name[i]);
     }
     heading[size] = '\0';
-    if (scols_table_new_column(table, heading, 0, flags) == NULL) { /* it belongs to the table */
-        trial_exhausted();
+    if (scols_table_new_column(table, heading, 0, column->is_number ? SCOLS_FL_RIGHT : 0) == NULL) {
+        trial_exhausted(); /* it belongs to the table */
     }
 }
 
 static void add_line(struct libscols_table *table,
                      trial_arena *arena,
                      const trial_value *row,
-                     const char *const *names,
+                     const struct column *columns,
                      uint32_t count)
 {
     struct libscols_line *line = scols_table_new_line(table, NULL);
@@ -264,40 +335,55 @@ static void add_line(struct libscols_table *table,
         trial_exhausted();
     }
     for (uint32_t i = 0; i < count; i++) {
-        if (scols_line_set_data(line, i, cell_string(arena, row, names[i])) != 0) {
+        if (scols_line_set_data(line, i, cell_string(arena, row, &columns[i])) != 0) {
             trial_exhausted(); /* the column is there */
         }
     }
 }
 
+/* The columns of those names that are used, each as wide as it can be. */
+static uint32_t choose_columns(trial_arena *arena,
+                               const trial_value *rows,
+                               char *names,
+                               uint32_t room,
+                               struct column ret_columns[COLUMNS_MAX])
+{
+    uint32_t count = 0;
+
+    for (char *name = strsep(&names, " "); name != NULL; name = strsep(&names, " ")) {
+        struct column column = { .name = name };
+
+        if (look_at_column(arena, rows, &column)) {
+            TRIAL_ASSERT(count < COLUMNS_MAX);
+            ret_columns[count++] = column;
+        }
+    }
+    if (count > 0) {
+        fit_columns(ret_columns, count, room);
+    }
+    return count;
+}
+
 void render_table(FILE *out, trial_arena *arena, const trial_value *rows, const char *columns)
 {
     struct libscols_table *table = scols_new_table();
-    const char *used[COLUMNS_MAX];
-    uint32_t count = 0;
+    struct column chosen[COLUMNS_MAX];
     char names[512];
-    char *rest = names;
+    uint32_t count;
 
     TRIAL_ASSERT(strlen(columns) < sizeof names);
     if (table == NULL) {
         trial_exhausted();
     }
-    (void)scols_table_set_stream(table, out); /* fails only for no table, as does the next */
-    if (isatty(fileno(out)) != 1) {
-        (void)scols_table_set_termforce(table, SCOLS_TERMFORCE_NEVER);
-    }
     memcpy(names, columns, strlen(columns) + 1);
-    for (char *name = strsep(&rest, " "); name != NULL; name = strsep(&rest, " ")) {
-        int flags = 0;
-
-        if (look_at_column(arena, rows, name, &flags)) {
-            TRIAL_ASSERT(count < COLUMNS_MAX);
-            add_column(table, name, count == 0 ? flags & ~SCOLS_FL_TRUNC : flags);
-            used[count++] = name;
-        }
+    count = choose_columns(arena, rows, names, terminal_columns(out), chosen);
+    (void)scols_table_set_stream(table, out); /* fails only for no table, as does the next */
+    (void)scols_table_set_termforce(table, SCOLS_TERMFORCE_NEVER); /* it cuts without a sign */
+    for (uint32_t i = 0; i < count; i++) {
+        add_column(table, &chosen[i]);
     }
     for (uint32_t i = 0; i < rows->as.list.count && count > 0; i++) {
-        add_line(table, arena, rows->as.list.items[i], used, count);
+        add_line(table, arena, rows->as.list.items[i], chosen, count);
     }
     if (count > 0 && scols_print_table(table) == -ENOMEM) {
         trial_exhausted(); /* whether everything was written is for main.c to see */

@@ -18,10 +18,10 @@ class Terminal(harness.DaemonCase):
         super().setUp()
         self.world = World()
 
-    def on_terminal(self, *arguments, environment=None, status=0):
-        """Both outputs of a trialctl whose stdout and stderr are one terminal of 100 columns."""
+    def on_terminal(self, *arguments, environment=None, status=0, columns=100):
+        """Both outputs of a trialctl whose stdout and stderr are one terminal."""
         ours, theirs = pty.openpty()
-        termios.tcsetwinsize(theirs, (40, 100))
+        termios.tcsetwinsize(theirs, (40, columns))
         settings = {"TRIALD_ENDPOINT": self.daemon.endpoint, "TERM": "xterm-256color",
                     "LC_ALL": "C.UTF-8", **(environment or {})}
         process = subprocess.Popen([harness.program("TRIALCTL", "trialctl"), *arguments],
@@ -85,6 +85,31 @@ class Terminal(harness.DaemonCase):
             for verb in ("top", "watch"):
                 shown = self.on_terminal(verb, environment={"TERM": name}, status=1)
                 self.assertIn(f"the terminal '{name}' cannot be drawn on".encode(), shown)
+
+    def test_a_table_is_cut_to_the_terminal_and_says_so(self):
+        self.daemon.import_file()
+
+        def lines(*words, **options):
+            shown = self.on_terminal("list", *words, **options)
+            return shown.replace(b"\r", b"").decode("utf-8").splitlines()
+
+        piped = self.daemon.ctl("list", "trial").out.splitlines()
+        self.assertGreater(max(map(len, piped)), 100)
+        self.assertEqual(len(piped), 108)
+        for columns in (100, 110):
+            shown = lines("trial", columns=columns)
+            self.assertEqual(max(map(len, shown)), columns)
+            # The title is the last column, and the only one that is wide.
+            self.assertEqual(shown, [whole if len(whole) <= columns else whole[:columns - 1] + "…"
+                                     for whole in piped])
+            self.assertTrue(any("…" in line for line in shown))
+        self.assertEqual(lines("trial", environment={"COLUMNS": "300"}), piped)
+        # Of a wide cell something is shown however narrow the terminal is, of the others all.
+        for line, whole in zip(lines("network", columns=40)[1:],
+                               self.daemon.ctl("list", "network").out.splitlines()[1:]):
+            self.assertEqual(line.split()[:2], whole.split()[:2])
+            self.assertEqual(line.split()[-5:], whole.split()[-5:])
+            self.assertRegex(line, r"\w{3}")
 
     def test_json_has_no_colour_even_on_a_terminal(self):
         self.peer.append(self.world.foundation() + self.world.trial("assessed"))
