@@ -227,14 +227,26 @@ static int check_keys(const struct config *config, trial_error *err)
     return code == TRIAL_OK ? EXIT_SUCCESS : leave(refused_status(err), err);
 }
 
+/* Where the daemon listens, and with which key. */
+struct doors {
+    const char *listen[CONFIG_ENDPOINTS_MAX];
+    int passed[CONFIG_ENDPOINTS_MAX + 1];
+    char secret[TRIAL_KEY_TEXT_BYTES]; /* "": there is none */
+    net_settings settings;             /* of net_open(); points at the others */
+};
+
 /* On tcp keys tell who is who: the daemon's own and those of its peers go together. */
-static trial_code
-check_doors(const struct config *config, const rights *r, bool has_secret, trial_error *err)
+static trial_code check_doors(const struct config *config,
+                              const struct doors *doors,
+                              bool keys_are_used,
+                              trial_error *err)
 {
+    bool has_secret = doors->settings.secret != NULL;
+
     for (uint32_t i = 0; i <= config->listen.count; i++) {
         const char *endpoint = i < config->listen.count ? config->listen.items[i] : config->feed;
 
-        if (strncmp(endpoint, "tcp:", 4) != 0 || has_secret == rights_are_used(r)) {
+        if (strncmp(endpoint, "tcp:", 4) != 0 || has_secret == keys_are_used) {
             continue;
         }
         return has_secret ? trial_fail(err,
@@ -253,46 +265,76 @@ check_doors(const struct config *config, const rights *r, bool has_secret, trial
     return TRIAL_OK;
 }
 
-static int open_sockets(loop *l, trial_error *err)
+static int leave_doors(trial_code code, const trial_error *err)
+{
+    return leave(code == TRIAL_INVALID ? EXIT_STORE_REFUSED : EXIT_FAILURE, err);
+}
+
+static void pass_over(void *context, const trial_error *err)
+{
+    (void)context; /* it is told of when the directory is read for good */
+    (void)err;
+}
+
+/* Are there certificates? */
+static bool uses_keys(const struct config *config)
+{
+    rights *seen = rights_new();
+    bool are_used;
+
+    (void)rights_read(seen, config->keys, pass_over, NULL);
+    are_used = rights_are_used(seen);
+    rights_done(seen);
+    return are_used;
+}
+
+/* What may be refused of the doors is refused before a store is made behind them. */
+static int look_at_doors(const loop *l, struct doors *ret_doors, trial_error *err)
 {
     const struct config *config = l->config;
-    const char *listen[CONFIG_ENDPOINTS_MAX];
-    int passed[CONFIG_ENDPOINTS_MAX + 1];
-    char secret[TRIAL_KEY_TEXT_BYTES] = "";
-    net_settings settings = { .listen = listen,
-                              .listen_count = config->listen.count,
-                              .feed = config->feed,
-                              .message_bytes = config->request_bytes,
-                              .peer_queue = config->peer_queue,
-                              .peer_bytes = config->request_bytes * LOOP_PEER_ANSWERS,
-                              .feed_queue = config->feed_queue,
-                              .admits = authority_admits,
-                              .context = l->rights,
-                              .descriptors = host_descriptors(),
-                              .passed = passed };
-    trial_code code = listening_take(config, passed, err);
+    trial_code code = listening_take(config, ret_doors->passed, err);
 
     for (uint32_t i = 0; i < config->listen.count; i++) {
-        listen[i] = config->listen.items[i];
+        ret_doors->listen[i] = config->listen.items[i];
     }
-    if (code == TRIAL_OK && read_secret(config, secret, err) != TRIAL_OK) {
+    ret_doors->settings = (net_settings){ .listen = ret_doors->listen,
+                                          .listen_count = config->listen.count,
+                                          .feed = config->feed,
+                                          .message_bytes = config->request_bytes,
+                                          .peer_queue = config->peer_queue,
+                                          .peer_bytes = config->request_bytes * LOOP_PEER_ANSWERS,
+                                          .feed_queue = config->feed_queue,
+                                          .admits = authority_admits,
+                                          .context = l->rights,
+                                          .descriptors = host_descriptors(),
+                                          .passed = ret_doors->passed };
+    if (code == TRIAL_OK && read_secret(config, ret_doors->secret, err) != TRIAL_OK) {
         return leave(refused_status(err), err);
     }
-    settings.secret = secret[0] == '\0' ? NULL : secret;
-    if (code == TRIAL_OK) {
-        code = check_doors(config, l->rights, settings.secret != NULL, err);
+    if (code == TRIAL_OK && ret_doors->secret[0] != '\0') {
+        ret_doors->settings.secret = ret_doors->secret;
     }
     if (code == TRIAL_OK) {
-        code = net_open(&settings, &l->net, err);
+        code = net_check(&ret_doors->settings, err);
     }
-    explicit_bzero(secret, sizeof secret);
+    if (code == TRIAL_OK && !store_is_there(config->store)) {
+        code = check_doors(config, ret_doors, uses_keys(config), err); /* no log says otherwise */
+    }
+    return code == TRIAL_OK ? EXIT_SUCCESS : leave_doors(code, err);
+}
+
+static int open_sockets(loop *l, const struct doors *doors, trial_error *err)
+{
+    trial_code code = check_doors(l->config, doors, rights_are_used(l->rights), err);
+
     if (code == TRIAL_OK) {
-        announce(l);
+        code = net_open(&doors->settings, &l->net, err);
     }
-    if (code == TRIAL_INVALID) {
-        return leave(EXIT_STORE_REFUSED, err);
+    if (code != TRIAL_OK) {
+        return leave_doors(code, err);
     }
-    return code == TRIAL_OK ? EXIT_SUCCESS : leave(EXIT_FAILURE, err);
+    announce(l);
+    return EXIT_SUCCESS;
 }
 
 static subscribers_sent
@@ -406,6 +448,7 @@ int main(int argc, char **argv)
 {
     static struct config config; /* tens of kilobytes: not for the stack */
     static loop l;
+    struct doors doors = { 0 };
     trial_error err = TRIAL_ERROR_NONE;
     trial_code code;
     int status;
@@ -434,10 +477,14 @@ int main(int argc, char **argv)
         return leave(EXIT_FAILURE, &err);
     }
     explain_faults(&config);
-    status = open_store(&l, &err);
+    status = look_at_doors(&l, &doors, &err);
     if (status == EXIT_SUCCESS) {
-        status = open_sockets(&l, &err);
+        status = open_store(&l, &err);
     }
+    if (status == EXIT_SUCCESS) {
+        status = open_sockets(&l, &doors, &err);
+    }
+    explicit_bzero(doors.secret, sizeof doors.secret); /* the sockets have their own */
     if (status == EXIT_SUCCESS) {
         status = open_rest(&l, &err);
     }

@@ -46,14 +46,17 @@ typedef struct net_settings {
                           to it already, given; -1 where one is to be bound. NULL: bind all */
 } net_settings;
 
+/** May it be served at all? Fails with INVALID: too few descriptors for anybody; tcp without a key
+ * on an address others can reach; a path where something else than a socket lies. */
+TRIAL_MUST_USE trial_code net_check(const net_settings *settings, trial_error *err);
+
 /**
  * Bind both sockets.
  *
  * With a key tcp is served with CURVE and nothing else, and every key is put to `admits`. Before it
  * returns it has tried one that nobody knows, and been refused.
  *
- * Fails with INVALID  an endpoint that is none; too few descriptors for anybody; tcp without a
- *                     key on an address others can reach.
+ * Fails with INVALID  an endpoint that is none; what net_check() refuses.
  *            BUSY     the address is in use.
  *            STORAGE  anything else; err->system_errno says what.
  */

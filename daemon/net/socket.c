@@ -91,25 +91,10 @@ static bool is_free(const char *endpoint)
 static trial_code bind_to(
     const net *n, void *socket, net_door door, const char *endpoint, int passed, trial_error *err)
 {
-    trial_code code;
+    trial_code code = zap_guard(n, socket, door, is_tcp(endpoint), err);
 
-    if (n->secret[0] == '\0' && !is_local(trial_text_of(endpoint))) {
-        return trial_fail(err,
-                          TRIAL_INVALID,
-                          "'%s' is not ipc or loopback, and the daemon has no key of its own: give "
-                          "it one (secret_key, made by trialctl keygen)",
-                          endpoint);
-    }
-    code = zap_guard(n, socket, door, is_tcp(endpoint), err);
     if (code == TRIAL_OK && zmq_setsockopt(socket, ZMQ_USE_FD, &passed, sizeof passed) != 0) {
         code = net_fail(err, "taking the socket that was passed in for '%s'", endpoint);
-    }
-    if (code == TRIAL_OK && passed < 0 && !is_free(endpoint)) {
-        return trial_fail(err,
-                          TRIAL_INVALID,
-                          "binding '%s': something else than a socket lies there; move it away, or "
-                          "name another path",
-                          endpoint);
     }
     if (code == TRIAL_OK && passed < 0 && is_taken(endpoint)) {
         errno = EADDRINUSE;
@@ -216,6 +201,40 @@ static trial_code fd_of(void *socket, int *ret_fd, trial_error *err)
                : net_fail(err, "asking a socket for its descriptor");
 }
 
+static trial_code check_endpoint(const net_settings *settings, uint32_t index, trial_error *err)
+{
+    const char *endpoint =
+        index < settings->listen_count ? settings->listen[index] : settings->feed;
+
+    if (settings->secret == NULL && !is_local(trial_text_of(endpoint))) {
+        return trial_fail(err,
+                          TRIAL_INVALID,
+                          "'%s' is not ipc or loopback, and the daemon has no key of its own: give "
+                          "it one (secret_key, made by trialctl keygen)",
+                          endpoint);
+    }
+    if (passed_for(settings, index) < 0 && !is_free(endpoint)) {
+        return trial_fail(err,
+                          TRIAL_INVALID,
+                          "binding '%s': something else than a socket lies there; move it away, or "
+                          "name another path",
+                          endpoint);
+    }
+    return TRIAL_OK;
+}
+
+trial_code net_check(const net_settings *settings, trial_error *err)
+{
+    trial_code code = TRIAL_OK;
+
+    for (uint32_t i = 0; code == TRIAL_OK && i <= settings->listen_count; i++) {
+        code = check_endpoint(settings, i, err);
+    }
+    return code != TRIAL_OK || settings->descriptors == 0
+               ? code
+               : accept_bound(settings->descriptors, settings->listen_count + 1, err);
+}
+
 trial_code net_open(const net_settings *settings, net **ret_net, trial_error *err)
 {
     net *n = trial_memory(sizeof *n);
@@ -232,9 +251,7 @@ trial_code net_open(const net_settings *settings, net **ret_net, trial_error *er
     } else {
         (void)zmq_ctx_set(n->context, ZMQ_BLOCKY, 0); /* known options: they cannot fail */
         (void)zmq_ctx_set(n->context, ZMQ_MAX_SOCKETS, 64);
-        code = settings->descriptors == 0
-                   ? TRIAL_OK
-                   : accept_bound(settings->descriptors, settings->listen_count + 1, err);
+        code = net_check(settings, err);
     }
     if (code == TRIAL_OK) {
         code = zap_start(n->context, settings->admits, settings->context, &n->zap, err);

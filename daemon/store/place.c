@@ -329,6 +329,13 @@ static trial_code open_or_create(store *s, bool *ret_is_new, trial_error *err)
     return code;
 }
 
+bool store_is_there(const char *path)
+{
+    char marker[STORE_PATH_BYTES_MAX];
+
+    return place_join(marker, path, STORE_MARKER) && access(marker, F_OK) == 0;
+}
+
 trial_code place_open(store *s, bool *ret_is_new, trial_error *err)
 {
     trial_code code;

@@ -34,6 +34,9 @@ typedef struct store_settings {
     bool is_read_only; /* look at one that is there and write nothing: no append, no commit */
 } store_settings;
 
+/** Does a store lie there, whatever its state? */
+bool store_is_there(const char *path);
+
 /**
  * Open the store, or make one where `path` is absent or an empty directory.
  *

@@ -156,6 +156,7 @@ class Settings(ScratchCase):
                     daemon.start()
                 self.assertEqual(failed.exception.status, 78)
                 self.assertIn("something else than a socket lies there", failed.exception.stderr)
+                self.assertFalse(os.path.exists(daemon.store))
                 daemon.close()
         self.assertEqual(pathlib.Path(link).read_text(encoding="utf-8"), "mine")
 

@@ -98,6 +98,7 @@ class Starts(unittest.TestCase):
             ring.start()
         self.assertEqual(failed.exception.status, 78)
         self.assertIn(sentence, failed.exception.stderr)
+        self.assertFalse(os.path.exists(ring.store), "a store was made for nobody")
         ring.close()
 
     def test_without_a_key_of_its_own_tcp_is_not_served(self):

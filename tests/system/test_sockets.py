@@ -131,6 +131,7 @@ class Refused(ScratchCase):
             daemon.start()
         self.assertEqual(caught.exception.status, 78, caught.exception.stderr)
         self.assertIn(words, caught.exception.stderr)
+        self.assertFalse(os.path.exists(daemon.store))
         for _, made in daemon.passed:
             path = made.getsockname()
             made.close()
