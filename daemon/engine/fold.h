@@ -17,6 +17,7 @@
  * record  a record by position; borrowed until the next call.
  * buffer  what states are encoded in, one after the other; of the context.
  * is_in   does this fold take that record in? `as_of` and `known_at` leave some out. NULL: all.
+ * has_exemption  was an exemption of that id granted to anybody?
  */
 typedef struct fold_rows {
     void *context;
@@ -30,7 +31,10 @@ typedef struct fold_rows {
                          trial_bytes *ret_record,
                          trial_error *err);
     bool (*is_in)(void *context, const proto_record *record);
-    bool (*has_exemption)(void *context, trial_text exemption_id);
+    trial_code (*has_exemption)(void *context,
+                                trial_text exemption_id,
+                                bool *ret_has,
+                                trial_error *err);
 } fold_rows;
 
 /** The id a state is kept under: what follows the slash, or the whole subject for kinds without a

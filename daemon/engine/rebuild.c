@@ -81,17 +81,18 @@ static void put_links(void *context, const trial_state *state)
     links_of(state, put_link, context);
 }
 
-static bool has_exemption(void *context, trial_text exemption_id)
+static trial_code
+has_exemption(void *context, trial_text exemption_id, bool *ret_has, trial_error *err)
 {
     rebuild *r = context;
     trial_bytes there = { 0 };
+    trial_code code;
     row_key k;
 
     key_link(KEY_OF_EXEMPTION, exemption_id, TRIAL_KIND_TRIAL, (trial_text){ 0 }, &k);
-    if (r->failed == TRIAL_OK) {
-        r->failed = store_build_get(r->build, STORE_LINK, key_span(&k), &there, &r->why);
-    }
-    return there.data != NULL;
+    code = store_build_get(r->build, STORE_LINK, key_span(&k), &there, err);
+    *ret_has = there.data != NULL;
+    return code;
 }
 
 /* A record that a correction asks for: on disk, or among those handed over. */

@@ -155,13 +155,16 @@ static bool is_in(void *context, const proto_record *record)
     return s->is_in == NULL || s->is_in(s->context, record);
 }
 
-static bool has_exemption(void *context, trial_text exemption_id)
+static trial_code
+has_exemption(void *context, trial_text exemption_id, bool *ret_has, trial_error *err)
 {
     const scratch *s = context;
     struct granted *granted = NULL;
 
+    (void)err;
     HASH_FIND(hh, s->granted, exemption_id.at, exemption_id.size, granted);
-    return granted != NULL;
+    *ret_has = granted != NULL;
+    return TRIAL_OK;
 }
 
 fold_rows scratch_rows(scratch *s, scratch_record *record, void *context)

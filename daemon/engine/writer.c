@@ -56,16 +56,18 @@ get_record(void *context, uint64_t position, trial_bytes *ret_record, trial_erro
     return store_get_record(e->store, position, ret_record, err);
 }
 
-static bool has_exemption(void *context, trial_text exemption_id)
+static trial_code
+has_exemption(void *context, trial_text exemption_id, bool *ret_has, trial_error *err)
 {
     engine *e = context;
     trial_bytes there = { 0 };
-    trial_error ignored = TRIAL_ERROR_NONE;
+    trial_code code;
     row_key k;
 
     key_link(KEY_OF_EXEMPTION, exemption_id, TRIAL_KIND_TRIAL, (trial_text){ 0 }, &k);
-    return store_get(e->store, STORE_LINK, key_span(&k), &there, &ignored) == TRIAL_OK &&
-           there.data != NULL;
+    code = store_get(e->store, STORE_LINK, key_span(&k), &there, err);
+    *ret_has = there.data != NULL;
+    return code;
 }
 
 fold_rows writer_rows(engine *e)

@@ -42,6 +42,9 @@ void desk_crash(desk *d);
 json_t *desk_append(desk *d, const char *params);
 json_t *desk_append_json(desk *d, json_t *params); /* takes params */
 
+/** The same where the store may fail: the code, and nothing is answered unless it is TRIAL_OK. */
+trial_code desk_append_code(desk *d, const char *params);
+
 /** An event made by its struct, as a client sends it. */
 void desk_put_event(pack_writer *writer, const trial_event *event);
 

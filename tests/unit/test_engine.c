@@ -2,6 +2,8 @@
  */
 #include "desk.h"
 
+#include "keys.h"
+
 #define REGISTERED(id, code, name)                                                                 \
     "{'id':'" id "','source':'/dk/ministerium/indenrig','type':'municipality.registered',"         \
     "'subject':'municipality/" code "','time':'2016-01-15T09:00:00Z',"                             \
@@ -248,6 +250,55 @@ static void test_a_start_warns_of_what_is_missing(void **state)
     assert_int_equal(warned, 5);
 }
 
+/* Flip a bit of what stands behind a key; returns how often it was there. */
+static size_t damage_value(desk *d, const row_key *k)
+{
+    static uint8_t bytes[8 << 20];
+    char path[SCRATCH_PATH_BYTES];
+    size_t found = 0;
+    size_t size;
+    FILE *file;
+
+    scratch_join(path, d->path, "lmdb/data.mdb");
+    file = fopen(path, "r+b");
+    assert_non_null(file);
+    size = fread(bytes, 1, sizeof bytes, file);
+    assert_in_range(size, k->size + 1, sizeof bytes - 1);
+    for (size_t at = 0; at + k->size < size; at++) {
+        if (memcmp(bytes + at, k->bytes, k->size) == 0) {
+            bytes[at + k->size] ^= 1;
+            found++;
+        }
+    }
+    rewind(file);
+    assert_int_equal(fwrite(bytes, 1, size, file), size);
+    assert_int_equal(fclose(file), 0);
+    return found;
+}
+
+static void test_an_exemption_that_cannot_be_looked_up_is_not_granted_again(void **state)
+{
+    static const char approved[] = EVENTS(
+        "{'id':'again','source':'/dk/ministerium/bolig','type':'trial.approved',"
+        "'subject':'trial/ff2-022','time':'2017-04-07T07:02:00Z','data':{'ministry':'m',"
+        "'legalBasis':{'form':'order','title':'b'},'exemptions':[{'exemptionId':'ff2-018-e1',"
+        "'act':'Byggeloven','section':'63','ministry':'m','effect':'exempt',"
+        "'validFrom':'2017-04-07','validTo':'2021-12-31'}],'participants':['0169','0710'],"
+        "'plannedStart':'2017-07-27','plannedEnd':'2020-06-30'}}");
+    desk *d = *state;
+    row_key k;
+
+    desk_import(d, 0, 250, 250);
+    (void)desk_append(d, approved);
+    assert_refused(d, "refused", "duplicate-id", 0);
+    key_link(KEY_OF_EXEMPTION, TRIAL_TEXT("ff2-018-e1"), TRIAL_KIND_TRIAL, (trial_text){ 0 }, &k);
+    desk_close(d);
+    assert_true(damage_value(d, &k) > 0);
+    desk_open(d);
+    assert_int_equal(desk_append_code(d, approved), TRIAL_STORAGE);
+    assert_int_equal(store_head(d->store), 250);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, desk_setup, desk_teardown)
 
 int main(void)
@@ -264,6 +315,7 @@ int main(void)
         TEST(test_ingest_time_never_goes_back),
         TEST(test_a_crash_keeps_what_was_flushed),
         TEST(test_a_start_warns_of_what_is_missing),
+        TEST(test_an_exemption_that_cannot_be_looked_up_is_not_granted_again),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
