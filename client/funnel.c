@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #define BAR_WIDTH 40
+#define BAR_SHARE 4u /* of the terminal: the rest is for words */
 #define COMPARED_BAR_WIDTH 20
 
 /* The funnels asked for, each with the position the answer rests on. */
@@ -75,7 +76,7 @@ static void print_details(ctl_command *ctl, const trial_value *row, const char *
 static void print_funnel(ctl_command *ctl, const trial_value *row)
 {
     uint64_t most = most_of(row);
-    bool has_bars = isatty(STDOUT_FILENO) == 1;
+    uint32_t width = render_columns(stdout) / BAR_SHARE; /* 0: no terminal, no bars */
 
     (void)printf("%.*s", TRIAL_TEXT_ARGS(trial_value_get_text(row, "programme")));
     if (ctl_has(ctl, CTL_AS_OF)) {
@@ -91,8 +92,8 @@ static void print_funnel(ctl_command *ctl, const trial_value *row)
         uint64_t count = (uint64_t)trial_value_get_integer(row, step);
 
         (void)printf("  %-10s %6llu  ", step, (unsigned long long)count);
-        if (has_bars) {
-            render_bar(stdout, count, most, BAR_WIDTH);
+        if (width > 0) {
+            render_bar(stdout, count, most, width < BAR_WIDTH ? width : BAR_WIDTH);
         }
         print_details(ctl, row, step);
         (void)putchar('\n');

@@ -170,6 +170,7 @@ static uint32_t columns_of(trial_text text)
         bool is_letter = size > 0 && size <= text.size - i;
         int width = is_letter ? wcwidth(letter) : 1;
 
+        state = is_letter ? state : (mbstate_t){ 0 };
         columns += width < 0 ? 1 : (uint32_t)width; /* a sign stands for what steers */
         i += is_letter ? (uint32_t)size : 1;
     }
@@ -237,8 +238,7 @@ static bool look_at_column(trial_arena *arena, const trial_value *rows, struct c
     return is_used;
 }
 
-/* How wide the terminal is; 0: it is none, and nothing is cut. */
-static uint32_t terminal_columns(FILE *out)
+uint32_t render_columns(FILE *out)
 {
     const char *told = getenv("COLUMNS");
     struct winsize size = { 0 };
@@ -376,7 +376,7 @@ void render_table(FILE *out, trial_arena *arena, const trial_value *rows, const 
         trial_exhausted();
     }
     memcpy(names, columns, strlen(columns) + 1);
-    count = choose_columns(arena, rows, names, terminal_columns(out), chosen);
+    count = choose_columns(arena, rows, names, render_columns(out), chosen);
     (void)scols_table_set_stream(table, out); /* fails only for no table, as does the next */
     (void)scols_table_set_termforce(table, SCOLS_TERMFORCE_NEVER); /* it cuts without a sign */
     for (uint32_t i = 0; i < count; i++) {

@@ -31,6 +31,9 @@ void render_card(FILE *out, trial_arena *arena, const trial_value *map);
  */
 void render_table(FILE *out, trial_arena *arena, const trial_value *rows, const char *columns);
 
+/** How wide the terminal behind a stream is; 0: it is none, and nothing is cut. */
+uint32_t render_columns(FILE *out);
+
 /** One event on one line. */
 void render_event_line(FILE *out, const trial_value *event);
 

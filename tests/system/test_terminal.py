@@ -104,6 +104,11 @@ class Terminal(harness.DaemonCase):
                                      for whole in piped])
             self.assertTrue(any("…" in line for line in shown))
         self.assertEqual(lines("trial", environment={"COLUMNS": "300"}), piped)
+        for columns in (80, 160):
+            bars = self.on_terminal("funnel", "ff2", columns=columns)
+            bars = SEQUENCE.sub(b"", bars).replace(b"\r", b"").decode("utf-8").splitlines()
+            self.assertLessEqual(max(len(line) for line in bars if "(" not in line), columns)
+            self.assertEqual(bars[1].count("█"), columns // 4)
         # Of a wide cell something is shown however narrow the terminal is, of the others all.
         for line, whole in zip(lines("network", columns=40)[1:],
                                self.daemon.ctl("list", "network").out.splitlines()[1:]):
