@@ -51,6 +51,9 @@ const char bash_reading[] =
     "_trialctl_offer()\n"
     "{\n"
     "    COMPREPLY=($(compgen -W \"$1\" -- \"$2\"))\n"
+    "    if [[ ${COMP_WORDS[COMP_CWORD]} == ?*=* ]]; then\n" /* COMP_WORDBREAKS has no = here */
+    "        COMPREPLY=(\"${COMPREPLY[@]/#/${COMP_WORDS[COMP_CWORD]%%=*}=}\")\n"
+    "    fi\n"
     "    if [[ ${COMPREPLY[0]} == *[=/.] ]]; then\n"
     "        compopt -o nospace 2>/dev/null\n"
     "    fi\n"

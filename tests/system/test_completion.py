@@ -21,9 +21,10 @@ done
 """
 
 
-def cut(line):
+def cut(line, breaks="=:"):
     """The words of a line, as COMP_WORDBREAKS has them."""
-    return re.findall(r"[=:]+|[^\s=:]+", line) + ([""] if line[-1:].isspace() else [])
+    return re.findall(rf"[{breaks}]+|[^\s{breaks}]+", line) + (
+        [""] if line[-1:].isspace() else [])
 
 
 class Completion(unittest.TestCase):
@@ -38,10 +39,10 @@ class Completion(unittest.TestCase):
         with open(cls.script, "w", encoding="utf-8") as file:
             file.write(harness.ctl("completion", "bash", timeout=None).out)
 
-    def offers(self, *lines):
+    def offers(self, *lines, breaks="=:"):
         """What is offered at the end of each line behind `trialctl `."""
         lines = ["trialctl " + line for line in lines]
-        text = "".join(f"{line}\n{''.join(w + chr(31) for w in cut(line))}\n" for line in lines)
+        text = "".join(f"{line}\n{''.join(w + chr(31) for w in cut(line, breaks))}\n" for line in lines)
         done = subprocess.run(["bash", "-c", ASK, "bash", self.script], input=text,
                               capture_output=True, text=True, timeout=harness.WAIT_S, check=True)
         self.assertEqual(done.stderr, "")
@@ -74,6 +75,14 @@ class Completion(unittest.TestCase):
                       "--endpoint=tcp://127.0.0.1:7700", "--as-of 2018-01-01T00:00:00Z"):
             self.assertEqual(self.offered(f"{front} list "), views)
             self.assertEqual(self.offered(f"list {front} "), views)
+
+    def test_where_an_equals_sign_cuts_no_word(self):
+        """Some have taken it out of COMP_WORDBREAKS: the whole word is replaced then."""
+        self.assertEqual(self.offers("list trial state=ap", "export --format=c", "list tri",
+                                     "--timeout=5s list trial state=ap", "list trial sta",
+                                     breaks=":"),
+                         [{"state=approved"}, {"--format=cloudevents", "--format=csv"}, {"trial"},
+                          {"state=approved"}, {"state=", "startedOn="}])
 
     def test_values_of_flags(self):
         formats = {"ndjson", "cloudevents", "csv", "xes", "ocel"}
