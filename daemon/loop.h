@@ -144,6 +144,9 @@ void requests_refuse(loop *l, readers_job *job);
 /** Answer what asked about the daemon itself, now that the turn is on disk. (requests.c) */
 void requests_answer_questions(loop *l);
 
+/** The answer to `status`, into l->out. (status.c) */
+void status_put(loop *l);
+
 /* authority.c: who may do what. */
 
 /** Find out what the log says of rights and what the directory does, and log what differs. Fails

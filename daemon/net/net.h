@@ -79,6 +79,9 @@ bool net_receive(net *n, net_message *ret_message);
 /** Who sent the message that was received last? */
 net_who net_sender(net *n);
 
+/** Is it a REQ socket, which takes one answer to each request and nothing else? */
+bool net_sender_is_req(net *n);
+
 typedef enum net_sent {
     NET_SENT,
     NET_QUEUED, /* the peer is slow: it goes out when the peer takes it */

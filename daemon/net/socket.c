@@ -320,6 +320,13 @@ net_who net_sender(net *n)
     return who;
 }
 
+bool net_sender_is_req(net *n)
+{
+    const char *type = zmq_msg_gets(&n->frames[NET_PAYLOAD], "Socket-Type");
+
+    return type != NULL && strcmp(type, "REQ") == 0; /* NULL: it speaks ZMTP 2, and does not say */
+}
+
 /* Receive the frame behind `frame` and drop it; false where the message has no more. */
 static bool skip_more(net *n, zmq_msg_t *frame)
 {

@@ -201,6 +201,20 @@ class Subscribe(harness.DaemonCase):
                 positions += [e["position"] for e in message[2][0]["events"]]
         self.assertEqual(positions, list(range(1, 181)))
 
+    def test_a_req_that_could_not_take_it_is_refused(self):
+        with self.daemon.peer(zmq.REQ) as peer:
+            for params in ({}, {"name": "n"}):
+                self.assertEqual(peer.fails("subscribe", **params).code, "invalid")
+            self.assertEqual(peer.call("subscriptions")["subscriptions"], [])
+            self.assertEqual(peer.call("status")["subscriptions"], 0)
+
+    def test_a_dealer_that_delimits_is_told_so(self):
+        subscribe = msgpack.packb([0, 7, "subscribe", [{"from": 1}]])
+        self.peer.socket.send_multipart([b"", subscribe])
+        self.assertEqual(msgpack.unpackb(self.peer.socket.recv_multipart()[-1])[:2], [1, 7])
+        delimiter, note = self.peer.socket.recv_multipart()
+        self.assertEqual((delimiter, msgpack.unpackb(note)[:2]), (b"", [2, "live"]))
+
     def test_a_subscription_outlives_refused_requests(self):
         subscription = self.subscribe()
         self.assertEqual(self.peer.fails("surprise").code, "unsupported")
