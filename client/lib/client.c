@@ -12,8 +12,9 @@
 
 /* What came while a call waited for something else. Bounded: credit bounds what a daemon sends. */
 #define KEPT_MESSAGES_MAX 4096
-/* Calls that were given up; a late answer to one of them is nobody's. */
-#define GIVEN_UP_MAX 64
+/* Calls that were given up; a late answer to one of them is nobody's. About as many are on their
+ * way at most to a daemon that stands still. */
+#define GIVEN_UP_MAX 4096
 
 struct kept_message {
     uint8_t *data;
