@@ -374,7 +374,7 @@ static int tell(struct check *check, bool has_figures)
         return close_line(check);
     }
     trial_value_set(arena, document, "state", trial_value_word(arena, state_names[check->state]));
-    trial_value_set(arena, document, "text", trial_value_text(arena, text));
+    trial_value_set(arena, document, "text", trial_value_text(arena, render_valid(arena, text)));
     if (has_figures) {
         trial_value_set(arena, document, "figures", figures_of(check));
         trial_value_set(arena, document, "conditions", check->conditions);

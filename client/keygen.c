@@ -2,6 +2,7 @@
  * certificate goes to whoever runs the daemon, the secret to nobody. */
 #include "ctl.h"
 #include "json.h"
+#include "render.h"
 #include "trial/key.h"
 
 #include "certificate.h"
@@ -49,6 +50,13 @@ static trial_text joined(ctl_command *ctl, ctl_option option, const char *otherw
     return trial_text_of(ctl_has(ctl, option) ? ctl->values[option] : otherwise);
 }
 
+static void set_path(ctl_command *ctl, trial_value *map, const char *name, const char *path)
+{
+    trial_text valid = render_valid(&ctl->arena, trial_text_of(path));
+
+    trial_value_set(&ctl->arena, map, name, trial_value_text(&ctl->arena, valid));
+}
+
 static void print_pair(ctl_command *ctl,
                        const char *certificate,
                        const char *secret,
@@ -68,11 +76,11 @@ static void print_pair(ctl_command *ctl,
         return;
     }
     told = trial_value_map(&ctl->arena);
-    trial_value_set(&ctl->arena, told, "certificate", trial_value_word(&ctl->arena, certificate));
+    set_path(ctl, told, "certificate", certificate);
     trial_value_set(&ctl->arena, told, "fingerprint", trial_value_word(&ctl->arena, fingerprint));
     trial_value_set(
         &ctl->arena, told, "public_key", trial_value_word(&ctl->arena, pair->public_key));
-    trial_value_set(&ctl->arena, told, "secret", trial_value_word(&ctl->arena, secret));
+    set_path(ctl, told, "secret", secret);
     json_print(stdout, told);
 }
 

@@ -2,6 +2,7 @@
 #include "render.h"
 
 #include "json.h"
+#include "pack.h"
 #include "trace.h"
 
 #include <errno.h>
@@ -139,6 +140,31 @@ trial_text render_tame(trial_arena *arena, trial_text text)
         }
     }
     return (trial_text){ tame, size };
+}
+
+trial_text render_valid(trial_arena *arena, trial_text text)
+{
+    uint32_t from = pack_text_valid(text);
+    uint32_t size = from;
+    char *valid;
+
+    if (from == text.size) {
+        return text;
+    }
+    valid = trial_arena_take(arena, (size_t)text.size * SIGN_BYTES);
+    memcpy(valid, text.at, from);
+    while (from < text.size) {
+        uint32_t more;
+
+        memcpy(valid + size, "\xef\xbf\xbd", SIGN_BYTES);
+        size += SIGN_BYTES;
+        from++;
+        more = pack_text_valid((trial_text){ text.at + from, text.size - from });
+        memcpy(valid + size, text.at + from, more);
+        size += more;
+        from += more;
+    }
+    return (trial_text){ valid, size };
 }
 
 void render_put(FILE *out, trial_text text)

@@ -10,6 +10,10 @@
  *  terminal it is shown on. */
 trial_text render_tame(trial_arena *arena, trial_text text);
 
+/** The text with a sign in place of every byte that is no UTF-8: names of files and words of the
+ * command line may have such, and JSON may not. */
+trial_text render_valid(trial_arena *arena, trial_text text);
+
 /** Print a text as render_tame() makes it. */
 void render_put(FILE *out, trial_text text);
 

@@ -530,6 +530,21 @@ class Json(Cli):
         self.assertLess(said["publish"], set(document) | {"append"})
 
 
+    def test_words_that_are_no_utf_8_are_made_some(self):
+        path = os.fsencode(self.path("")) + b"a\xff\xc3(\xe2\x82b"
+        os.mkdir(path)
+        for words, status in (((b"check", b"--flush", b"\xff\xe2\x82(x"), 3),
+                              ((b"check", b"--key", path, b"--server-key", path), 3),
+                              ((b"keygen", path + b"/x"), 0)):
+            run = subprocess.run([harness.program("TRIALCTL", "trialctl"), *words, b"--json"],
+                                 stdin=subprocess.DEVNULL, capture_output=True,
+                                 env=harness.clean_environment(), timeout=harness.WAIT_S,
+                                 check=False)
+            self.assertEqual(run.returncode, status)
+            self.assertIn("\ufffd", json.dumps(json.loads(run.stdout.decode("utf-8")),
+                                               ensure_ascii=False))
+
+
 class Catalogue(Cli):
     def test_every_type_is_in_it(self):
         text = self.ctl("events").out
