@@ -1,9 +1,6 @@
 /* subscriber.c - a subscription that mends itself: hello, subscribe, events until the daemon falls
  * silent; then a fresh connection, after a wait that doubles, from where it was. */
-#include "trial/subscriber.h"
-
-#include "lib.h"
-#include "trial/limits.h"
+#include "subscriber_internal.h"
 
 #include <stdlib.h>
 #include <zmq.h>
@@ -11,71 +8,8 @@
 #define SILENCE_MS (3 * TRIAL_HEARTBEAT_MS) /* so long without a word: the daemon is gone */
 #define BACKOFF_MS_MIN 50u   /* a daemon that restarts is back in less than a second */
 #define BACKOFF_MS_MAX 2000u /* many who wait for one daemon do not flood it when it is back */
-#define LOG_NAME_BYTES 64u   /* a UUID in text, with room */
 #define SIGN_OF_LIFE_MS 5000 /* the daemon keeps a named one for who says something so often */
-#define PARK_MS 5000u        /* to wait for the answer: the daemon waits for its disk */
 #define SEND_MS 1u           /* the least: a connection that takes nothing at once is given up */
-
-typedef enum step {
-    STEP_AWAY,       /* nothing stands; at `until_ms` it is tried again */
-    STEP_CONNECTING, /* until `until_ms` */
-    STEP_GREETED,    /* hello was sent */
-    STEP_ASKED,      /* subscribe was sent */
-    STEP_SUBSCRIBED,
-} step;
-
-struct trial_subscriber {
-    trial_client_settings settings;
-    char *endpoint;
-    char *key;
-    char *server_key;
-    char *name;
-    trial_client *client; /* a new one each time: nothing of the old connection arrives in it */
-    step step;
-    uint32_t msgid; /* of hello or subscribe */
-    uint32_t backoff_ms;
-    uint64_t jitter;
-    int64_t until_ms;
-    int64_t heard_ms;
-    bool was_heard;
-    uint64_t next; /* first position not handed out; 0: not known yet, only new ones are wanted */
-    uint64_t head;
-    bool is_live;
-    uint32_t connections;
-    bool is_named;
-    bool is_replaying;     /* the notification that is handed out was parked before */
-    bool is_kept;          /* what is left of it was copied into `rest` */
-    bool has_ended;        /* another consumer took over */
-    trial_value *takeover; /* the entry of `params` */
-    uint64_t acked;        /* said, or known from the daemon */
-    uint64_t done;         /* worked off */
-    int64_t told_ms;       /* when the daemon was last told anything */
-    uint64_t subscription;
-    uint32_t credit;
-    uint32_t used; /* events handed out, their credit not given back */
-    int stop_fd;
-    lib_wake wake;
-    char log[LOG_NAME_BYTES];
-    trial_value *params; /* of subscribe, in `arena` */
-    trial_value *from;
-    trial_arena arena;   /* as long as the subscriber */
-    trial_arena message; /* of what came last */
-    trial_replayed event;
-    trial_arena rest;
-    pack_reader events; /* what is left of the notification that is handed out */
-    uint32_t left;
-};
-
-static void take_name(trial_subscriber *s, const trial_subscriber_settings *how)
-{
-    trial_arena *arena = &s->arena;
-
-    s->is_named = true;
-    s->takeover = trial_value_truth(arena, how->takes_over);
-    trial_value_set(arena, s->params, "name", trial_value_copy(arena, trial_text_of(how->name)));
-    trial_value_set(arena, s->params, "takeover", s->takeover);
-    trial_value_set(arena, s->params, "client", trial_value_text(arena, trial_text_of(s->name)));
-}
 
 trial_code trial_subscriber_open(const trial_client_settings *settings,
                                  const trial_subscriber_settings *wanted,
@@ -122,7 +56,7 @@ trial_code trial_subscriber_open(const trial_client_settings *settings,
     trial_value_set(&s->arena, s->params, "from", s->from);
     trial_value_set(&s->arena, s->params, "credit", trial_value_integer(&s->arena, s->credit));
     if (how->name != NULL) {
-        take_name(s, how);
+        subscriber_take_name(s, how);
     }
     *ret_subscriber = s;
     return TRIAL_OK;
@@ -139,7 +73,7 @@ static int64_t next_wait(trial_subscriber *s)
 }
 
 /* What stood is no more. What was received and not handed out comes again. */
-static void lose(trial_subscriber *s)
+void subscriber_lose(trial_subscriber *s)
 {
     lib_wake_watch(&s->wake, -1);
     trial_client_close(s->client);
@@ -158,7 +92,7 @@ lose_for(trial_subscriber *s, trial_code code, const trial_error *why, trial_err
 {
     bool was_let_in = s->connections > 0 && why->system_errno == LIB_HANDSHAKE_CUT;
 
-    lose(s);
+    subscriber_lose(s);
     if (code == TRIAL_BUSY || (code == TRIAL_UNAUTHORISED && was_let_in)) {
         return TRIAL_OK;
     }
@@ -173,7 +107,7 @@ static trial_code connect_again(trial_subscriber *s, trial_error *err)
     trial_code code = trial_client_open(&s->settings, &s->client, err);
 
     if (code != TRIAL_OK) {
-        lose(s); /* out of sockets, it may be: later */
+        subscriber_lose(s); /* out of sockets, it may be: later */
         return code;
     }
     lib_wake_watch(&s->wake, trial_client_fd(s->client));
@@ -182,8 +116,11 @@ static trial_code connect_again(trial_subscriber *s, trial_error *err)
     return TRIAL_OK;
 }
 
-static trial_code
-ask(trial_subscriber *s, const char *method, const trial_value *params, step then, trial_error *err)
+static trial_code ask(trial_subscriber *s,
+                      const char *method,
+                      const trial_value *params,
+                      subscriber_step then,
+                      trial_error *err)
 {
     trial_error why = TRIAL_ERROR_NONE;
     trial_code code = trial_client_send(s->client, method, params, &s->msgid, &why);
@@ -298,7 +235,8 @@ static trial_code take_notification(trial_subscriber *s, const trial_message *me
     }
     s->head = notice.head > s->head ? notice.head : s->head;
     if (trial_text_is(message->method, "ended") && !s->is_named) {
-        lose(s); /* the right to read is gone: the next try is refused, until it is back */
+        subscriber_lose(
+            s); /* the right to read is gone: the next try is refused, until it is back */
         return TRIAL_OK;
     }
     s->has_ended = s->has_ended || trial_text_is(message->method, "ended");
@@ -341,45 +279,13 @@ static trial_code take_message(trial_subscriber *s, bool *ret_came, trial_error 
     return code == TRIAL_OK ? code : lose_for(s, code, &failure, err);
 }
 
-static void tell(trial_subscriber *s, const char *method, const trial_value *params)
+void subscriber_tell(trial_subscriber *s, const char *method, const trial_value *params)
 {
     trial_error ignored = TRIAL_ERROR_NONE; /* what does not arrive is a lost connection */
 
     s->told_ms = lib_now_ms();
     if (trial_client_notify(s->client, method, params, &ignored) != TRIAL_OK) {
-        lose(s);
-    }
-}
-
-static void tell_ack(trial_subscriber *s, uint64_t position)
-{
-    trial_arena arena = { 0 };
-    trial_value *params = trial_value_map(&arena);
-
-    trial_value_set(&arena, params, "name", trial_value_get(s->params, "name"));
-    trial_value_set(&arena, params, "position", trial_value_unsigned(&arena, position));
-    tell(s, "ack", params);
-    trial_arena_done(&arena);
-}
-
-/* What was worked off is said before we wait, or when it is half a window. */
-static void say_done(trial_subscriber *s)
-{
-    if (s->step == STEP_SUBSCRIBED && s->done > s->acked) {
-        s->acked = s->done;
-        tell_ack(s, s->done);
-    }
-}
-
-void trial_subscriber_ack(trial_subscriber *s)
-{
-    if (!s->is_named || s->step != STEP_SUBSCRIBED || s->event.position == 0) {
-        return; /* what is not said is handed out again */
-    }
-    if (s->is_replaying) {
-        tell_ack(s, s->event.position);
-    } else {
-        s->done = s->event.position;
+        subscriber_lose(s);
     }
 }
 
@@ -398,17 +304,7 @@ static void give_credit(trial_subscriber *s)
         &s->message, params, "subscription", trial_value_unsigned(&s->message, s->subscription));
     trial_value_set(&s->message, params, "add", trial_value_integer(&s->message, s->used));
     s->used = 0;
-    tell(s, "credit", params);
-}
-
-static trial_code say_ended(trial_subscriber *s, trial_error *err)
-{
-    lose(s);
-    return trial_fail(err,
-                      TRIAL_CONFLICT,
-                      "another consumer took over the subscription '%.*s' at %s",
-                      TRIAL_TEXT_ARGS(trial_value_get_text(s->params, "name")),
-                      s->endpoint);
+    subscriber_tell(s, "credit", params);
 }
 
 /* Hand out the next event of the notification. False: it has none that is wanted. */
@@ -418,7 +314,7 @@ static bool hand_out(trial_subscriber *s)
         lib_take_event(&s->events, &s->event);
         s->left--;
         if (s->events.has_failed) {
-            lose(s);
+            subscriber_lose(s);
             return false;
         }
         s->used++;
@@ -458,7 +354,7 @@ static trial_code go_on(trial_subscriber *s, int64_t deadline_ms, bool *ret_stop
         if (s->step == STEP_AWAY) {
             return connect_again(s, err);
         }
-        lose(s);
+        subscriber_lose(s);
     }
     return TRIAL_OK;
 }
@@ -477,11 +373,11 @@ trial_code trial_subscriber_next(trial_subscriber *s,
         trial_code code = TRIAL_OK;
 
         if (s->left == 0) {
-            say_done(s);
+            subscriber_say_done(s);
             give_credit(s);
         }
         if (s->has_ended && s->left == 0) {
-            return say_ended(s, err);
+            return subscriber_say_ended(s, err);
         }
         if (hand_out(s)) {
             *ret_event = &s->event;
@@ -507,57 +403,11 @@ trial_code trial_subscriber_next(trial_subscriber *s,
     }
 }
 
-/* What is left to hand out lies where the answer will lie. */
-static void keep_rest(trial_subscriber *s)
-{
-    trial_bytes rest = { s->events.at, (size_t)(s->events.end - s->events.at) };
-
-    if (s->left > 0 && !s->is_kept) {
-        trial_arena_reset(&s->rest);
-        s->events = pack_reader_of(trial_arena_bytes(&s->rest, rest));
-        s->is_kept = true;
-    }
-}
-
-trial_code trial_subscriber_park(trial_subscriber *s, const char *reason, trial_error *err)
-{
-    trial_arena arena = { 0 };
-    trial_value *params = trial_value_map(&arena);
-    trial_message answer = { 0 };
-    uint32_t msgid = 0;
-    trial_code code;
-
-    if (!s->is_named || s->step != STEP_SUBSCRIBED) {
-        trial_arena_done(&arena);
-        return trial_fail(
-            err, TRIAL_BUSY, "no connection to %s yet; it is tried again", s->endpoint);
-    }
-    trial_value_set(&arena, params, "name", trial_value_get(s->params, "name"));
-    trial_value_set(&arena, params, "position", trial_value_unsigned(&arena, s->event.position));
-    trial_value_set(&arena, params, "reason", trial_value_text(&arena, trial_text_of(reason)));
-    keep_rest(s);
-    code = trial_client_send(s->client, "park", params, &msgid, err);
-    if (code == TRIAL_OK) {
-        code = lib_await(s->client, msgid, PARK_MS, &arena, &answer, err);
-    }
-    if (code == TRIAL_OK && answer.error.code != TRIAL_OK) {
-        code = answer.error.code;
-        if (err != NULL) {
-            *err = answer.error;
-        }
-    }
-    if (code != TRIAL_OK) {
-        lose(s);
-    }
-    trial_arena_done(&arena);
-    return code;
-}
-
 void trial_subscriber_close(trial_subscriber *s)
 {
     if (s != NULL) {
         if (s->client != NULL) {
-            say_done(s);
+            subscriber_say_done(s);
         }
         lib_wake_close(&s->wake);
         trial_client_close(s->client);
