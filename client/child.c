@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -152,6 +153,15 @@ trial_code child_verify(ctl_command *ctl,
     if (WIFEXITED(status) && WEXITSTATUS(status) == 127 && verdict.result == NULL) {
         return trial_fail(
             err, TRIAL_STORAGE, "triald cannot be started; install it beside trialctl or in PATH");
+    }
+    /* A triald that could not look has said why. One that was ended says nothing. */
+    if (verdict.result == NULL && !verdict.is_held &&
+        (!WIFEXITED(status) || WEXITSTATUS(status) == 0)) {
+        return trial_fail(err,
+                          TRIAL_STORAGE,
+                          "triald, which looked into '%.300s', ended without a verdict (%s)",
+                          path,
+                          WIFSIGNALED(status) ? sigdescr_np(WTERMSIG(status)) : "status 0");
     }
     verdict.status =
         WIFEXITED(status) && WEXITSTATUS(status) == 64 ? CTL_EXIT_USAGE : CTL_EXIT_LOCAL;

@@ -18,7 +18,7 @@ typedef struct child_verdict {
  *
  * since  SIZE:ROOT of an earlier log, or NULL.
  *
- * Fails with STORAGE where no triald can be started.
+ * Fails with STORAGE where no triald can be started, or it was ended.
  */
 TRIAL_MUST_USE trial_code child_verify(ctl_command *ctl,
                                        const char *path,

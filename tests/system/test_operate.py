@@ -16,6 +16,7 @@ import unittest
 
 import harness
 import threads
+from keyring import Everybodys
 from small_world import World
 
 ROUNDS = int(os.environ.get("TRIAL_ROUNDS") or 4)
@@ -101,6 +102,20 @@ class Verify(Case):
             result = harness.ctl("verify", self.scratch / place, status=6)
             self.assertIn(place, result.err)
         self.assertEqual(os.listdir(self.scratch / "empty"), [])
+
+    def test_a_reader_that_was_ended_is_told_of(self):
+        bin_ = Everybodys(self.scratch)
+        os.mkdir(self.scratch / "place")
+        triald = pathlib.Path(bin_.directory) / "triald"  # the one beside it is asked
+        for script, sentence in (("kill -9 $$", "ended without a verdict (Killed)"),
+                                 ("exit 0", "ended without a verdict (status 0)"),
+                                 ("exit 127", "cannot be started")):
+            triald.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+            triald.chmod(0o755)
+            run = bin_.run(os.geteuid(), os.getegid(), "verify", self.scratch / "place")
+            self.assertEqual(run.returncode, 6)
+            self.assertIn(sentence, run.stderr)
+            self.assertEqual(run.stdout, "")
 
     def test_damage_on_disk_is_named(self):
         with self.daemon() as daemon:
