@@ -165,7 +165,8 @@ static void set_limit(struct answer *answer)
 
 static void on_rows(void *context, const trial_value *result, const trial_error *error);
 
-/* Events came between two pages: begin again at what the log knew by now, where none can. */
+/* Events came between two pages: begin again at what the log knew by now, where none can. What was
+ * asked for by `known_at` itself may be more than that, a day that is not over. */
 static void pin(struct answer *answer, uint64_t position)
 {
     trial_arena *arena = exchange_arena(answer->exchange);
@@ -415,7 +416,6 @@ static trial_code begin_view(struct answer *answer, trial_error *err)
     copy_texts(route, texts, arena, answer->params);
     copy_moment(route, arena, answer->params);
     answer->after = trial_value_get(answer->params, "after");
-    answer->is_pinned = trial_value_get(answer->params, "known_at") != NULL;
     for (uint32_t i = 0; i < route->param_count; i++) {
         if (!route_is_own(route, route->params[i].name)) {
             trial_value_set_text(
