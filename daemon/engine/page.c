@@ -43,7 +43,8 @@ trial_code answers_filter_check(const answers_filter *filter, trial_error *err)
                                   filter->types.count,
                                   TRIAL_TYPES_FILTER_MAX);
         (void)trial_fail_field(err, "types");
-    } else if (filter->programme.size > TRIAL_SUBJECT_BYTES_MAX) {
+    } else if (trial_text_is_set(filter->programme) &&
+               (filter->programme.size == 0 || filter->programme.size > TRIAL_SUBJECT_BYTES_MAX)) {
         code = trial_fail_rule_as(
             err, TRIAL_RULE_BAD_RANGE, TRIAL_INVALID, "'programme' is the short id of a programme");
         (void)trial_fail_field(err, "programme");

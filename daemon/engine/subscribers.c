@@ -214,9 +214,8 @@ static bool wants(const struct subscription *sub, const ring_event *kept)
 
     return !is_parked(sub, kept->record.position) &&
            answers_filter_takes(&sub->filter, &kept->record) &&
-           (!trial_text_is_set(programme) ||
-            (programme.size > 0 && (trial_text_equal(programme, kept->programmes[0]) ||
-                                    trial_text_equal(programme, kept->programmes[1]))));
+           (!trial_text_is_set(programme) || trial_text_equal(programme, kept->programmes[0]) ||
+            trial_text_equal(programme, kept->programmes[1]));
 }
 
 void subscribers_begin_frame(subscribers *s, const char *word, uint32_t entries)

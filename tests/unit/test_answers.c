@@ -212,6 +212,7 @@ static void test_a_bad_parameter_is_named(void **state)
         { "{'limit':0}", "limit" },
         { "{'limit':1025}", "limit" },
         { "{'subject':'trial'}", "subject" },
+        { "{'programme':''}", "programme" },
         { "{'as_of':'yesterday'}", "as_of" },
         { "{'as_of':'2016-02-30'}", "as_of" },
         { "{'known_at':0}", "known_at" },
