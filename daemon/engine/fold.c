@@ -9,19 +9,16 @@ trial_text fold_state_id(const trial_event *event)
     return event->kind == TRIAL_KIND_OTHER ? event->subject : event->subject_id;
 }
 
-trial_code fold_load(const fold_rows *rows,
-                     trial_kind kind,
-                     trial_text id,
-                     trial_arena *arena,
-                     trial_state *ret_state,
-                     trial_error *err)
+/* Decode a state, cleared where there is none. */
+static trial_code decode(trial_bytes bytes,
+                         trial_kind kind,
+                         trial_text id,
+                         trial_arena *arena,
+                         trial_state *ret_state,
+                         trial_error *err)
 {
-    trial_bytes bytes = { 0 };
-    trial_code code = rows->get(rows->context, kind, id, &bytes, err);
+    trial_code code;
 
-    if (code != TRIAL_OK) {
-        return code;
-    }
     id = trial_arena_text(arena, id);
     if (bytes.data == NULL) {
         trial_state_clear(ret_state, kind, id);
@@ -37,22 +34,40 @@ trial_code fold_load(const fold_rows *rows,
     return code;
 }
 
+trial_code fold_load(const fold_rows *rows,
+                     trial_kind kind,
+                     trial_text id,
+                     trial_arena *arena,
+                     trial_state *ret_state,
+                     trial_error *err)
+{
+    trial_bytes bytes = { 0 };
+    trial_code code = rows->get(rows->context, kind, id, &bytes, err);
+
+    return code == TRIAL_OK ? decode(bytes, kind, id, arena, ret_state, err) : code;
+}
+
 /* What a rule sees of the world: states by kind and id, NULL where nothing is known. */
 static const trial_state *look_up(void *context, trial_kind kind, trial_text id)
 {
     fold_step *step = context;
+    const fold_rows *rows = step->rows;
     trial_bytes bytes = { 0 };
     trial_state *state;
 
     if (step->failed != TRIAL_OK) {
         return NULL;
     }
-    step->failed = step->rows->get(step->rows->context, kind, id, &bytes, &step->why);
+    step->failed = rows->get(rows->context, kind, id, &bytes, &step->why);
+    if (step->failed == TRIAL_OK && rows->elsewhere != NULL &&
+        (bytes.data == NULL || kind == TRIAL_KIND_MUNICIPALITY)) {
+        step->failed = rows->elsewhere(rows->context, kind, id, step->arena, &bytes, &step->why);
+    }
     if (step->failed != TRIAL_OK || bytes.data == NULL) {
         return NULL;
     }
     state = trial_arena_take(step->arena, sizeof *state);
-    step->failed = fold_load(step->rows, kind, id, step->arena, state, &step->why);
+    step->failed = decode(bytes, kind, id, step->arena, state, &step->why);
     return step->failed == TRIAL_OK ? state : NULL;
 }
 

@@ -18,6 +18,9 @@
  * buffer  what states are encoded in, one after the other; of the context.
  * is_in   does this fold take that record in? `as_of` and `known_at` leave some out. NULL: all.
  * has_exemption  was an exemption of that id granted to anybody?
+ * elsewhere  the state of a subject that a fold of one programme does not reach, or of a
+ *            municipality, of which it reaches a part; in the arena, and left alone where `get`
+ *            has the last word. NULL: it always has.
  */
 typedef struct fold_rows {
     void *context;
@@ -35,6 +38,12 @@ typedef struct fold_rows {
                                 trial_text exemption_id,
                                 bool *ret_has,
                                 trial_error *err);
+    trial_code (*elsewhere)(void *context,
+                            trial_kind kind,
+                            trial_text id,
+                            trial_arena *arena,
+                            trial_bytes *ret_state,
+                            trial_error *err);
 } fold_rows;
 
 /** The id a state is kept under: what follows the slash, or the whole subject for kinds without a

@@ -188,6 +188,7 @@ struct folding {
     struct ground *ground;
     const moment_choice *choice;
     fold_rows rows;
+    uint64_t at;       /* the position that is being folded, of one programme's */
     trial_arena arena; /* what lives for one event */
     trial_code code;
     trial_error *err;
@@ -218,19 +219,62 @@ static bool fold_visited(void *context, trial_bytes key, trial_bytes value)
     return folding->code == TRIAL_OK;
 }
 
-/* What one programme's states rest on, in the order of the log. */
+/* Fold what was reached, in its order. */
+static trial_code fold_reached(struct folding *folding, const reach *reached)
+{
+    trial_code code = TRIAL_OK;
+
+    for (size_t i = 0; code == TRIAL_OK && i < reached->count; i++) {
+        trial_bytes bytes = { 0 };
+
+        folding->at = reached->items[i];
+        code = store_read_record(folding->ground->read, folding->at, &bytes, folding->err);
+        if (code == TRIAL_OK && !fold_visited(folding, (trial_bytes){ 0 }, bytes)) {
+            code = folding->code;
+        }
+    }
+    return code;
+}
+
+/* A subject of another programme than the one that is folded, or a municipality with what other
+ * programmes made of it, as it stood in front of the event that is folded. Only a correction asks,
+ * which has the rules look at a history again. */
+static trial_code fold_elsewhere(void *context,
+                                 trial_kind kind,
+                                 trial_text id,
+                                 trial_arena *arena,
+                                 trial_bytes *ret_state,
+                                 trial_error *err)
+{
+    const struct folding *asking = context;
+    struct folding folding = { .ground = asking->ground, .choice = asking->choice, .err = err };
+    scratch *states = scratch_new();
+    reach reached;
+    trial_bytes bytes = { 0 };
+    trial_code code = reach_subject(asking->ground->read, kind, id, asking->at, &reached, err);
+
+    folding.rows = scratch_rows(states, record_of_read, &folding);
+    scratch_limit(states, is_chosen);
+    if (code == TRIAL_OK) {
+        code = fold_reached(&folding, &reached);
+    }
+    if (code == TRIAL_OK) {
+        bytes = scratch_get(states, kind, id);
+    }
+    *ret_state = bytes.data == NULL ? bytes : trial_arena_bytes(arena, bytes);
+    trial_arena_done(&folding.arena);
+    reach_done(&reached);
+    scratch_done(states);
+    return code;
+}
+
 static trial_code fold_programme(struct folding *folding, trial_text programme)
 {
     reach reached;
     trial_code code = reach_programme(folding->ground->read, programme, &reached, folding->err);
 
-    for (size_t i = 0; code == TRIAL_OK && i < reached.count; i++) {
-        trial_bytes bytes = { 0 };
-
-        code = store_read_record(folding->ground->read, reached.items[i], &bytes, folding->err);
-        if (code == TRIAL_OK && !fold_visited(folding, (trial_bytes){ 0 }, bytes)) {
-            code = folding->code;
-        }
+    if (code == TRIAL_OK) {
+        code = fold_reached(folding, &reached);
     }
     reach_done(&reached);
     return code;
@@ -257,6 +301,7 @@ static trial_code get_fold(moment *m, trial_text programme, scratch **ret_states
         folding.rows = scratch_rows(fold->states, record_of_read, &folding);
         scratch_limit(fold->states, is_chosen);
         if (programme.size > 0) {
+            scratch_look_elsewhere(fold->states, fold_elsewhere);
             code = fold_programme(&folding, programme);
         } else {
             code = store_read_log(ground->read, 1, false, fold_visited, &folding, err);

@@ -38,6 +38,47 @@ static trial_code add_list(store_read *read, trial_text programme, reach *r, tri
         read, STORE_PROGRAMME, key_span(&prefix), (trial_bytes){ 0 }, add_listed, r, err);
 }
 
+/* Where a subject's history stands; `first` is 0 where nobody knows it. The programme is borrowed.
+ */
+static trial_code
+read_head(store_read *read, trial_kind kind, trial_text id, head_row *ret_head, trial_error *err)
+{
+    trial_bytes bytes = { 0 };
+    row_key k = { 0 };
+    trial_code code;
+
+    *ret_head = (head_row){ 0 };
+    k.size = (size_t)snprintf(
+        (char *)k.bytes, sizeof k.bytes, "%s/%.*s", trial_kind_word(kind), TRIAL_TEXT_ARGS(id));
+    code = store_read_get(read, STORE_SUBJECT, key_span(&k), &bytes, err);
+    return code == TRIAL_OK && bytes.data != NULL ? head_row_read(bytes, ret_head, err) : code;
+}
+
+/* Add what of a history that ends at `last` lies in front of a position. */
+static trial_code
+add_history(store_read *read, uint64_t last, uint64_t before, reach *r, trial_error *err)
+{
+    trial_code code = TRIAL_OK;
+
+    for (uint64_t position = last; position != 0 && code == TRIAL_OK;) {
+        trial_bytes bytes = { 0 };
+        proto_record record;
+
+        if (position < before) {
+            add(r, position);
+        }
+        code = store_read_record(read, position, &bytes, err);
+        if (code == TRIAL_OK) {
+            code = proto_record_read(bytes, &record, err);
+        }
+        if (code == TRIAL_OK) {
+            TRIAL_ASSERT(record.previous < position);
+            position = record.previous;
+        }
+    }
+    return code;
+}
+
 /* Following the links of a programme to subjects that its list does not have. */
 struct following {
     store_read *read;
@@ -49,44 +90,15 @@ struct following {
     trial_error *err;
 };
 
-static trial_code add_history(struct following *f, uint64_t last)
-{
-    trial_code code = TRIAL_OK;
-
-    for (uint64_t position = last; position != 0 && code == TRIAL_OK;) {
-        trial_bytes bytes = { 0 };
-        proto_record record;
-
-        add(f->r, position);
-        code = store_read_record(f->read, position, &bytes, f->err);
-        if (code == TRIAL_OK) {
-            code = proto_record_read(bytes, &record, f->err);
-        }
-        if (code == TRIAL_OK) {
-            TRIAL_ASSERT(record.previous < position);
-            position = record.previous;
-        }
-    }
-    return code;
-}
-
 static bool follow(void *context, trial_bytes link, trial_bytes value)
 {
     struct following *f = context;
-    trial_text id = key_link_id(link, f->prefix_size);
-    trial_bytes bytes = { 0 };
-    head_row head = { 0 };
-    row_key k = { 0 };
+    head_row head;
 
     (void)value;
-    k.size = (size_t)snprintf(
-        (char *)k.bytes, sizeof k.bytes, "%s/%.*s", trial_kind_word(f->kind), TRIAL_TEXT_ARGS(id));
-    f->code = store_read_get(f->read, STORE_SUBJECT, key_span(&k), &bytes, f->err);
-    if (f->code == TRIAL_OK && bytes.data != NULL) {
-        f->code = head_row_read(bytes, &head, f->err);
-    }
+    f->code = read_head(f->read, f->kind, key_link_id(link, f->prefix_size), &head, f->err);
     if (f->code == TRIAL_OK && !trial_text_equal(head.programme, f->programme)) {
-        f->code = add_history(f, head.last);
+        f->code = add_history(f->read, head.last, UINT64_MAX, f->r, f->err);
     }
     return f->code == TRIAL_OK;
 }
@@ -144,6 +156,25 @@ reach_programme(store_read *read, trial_text programme, reach *ret_reach, trial_
     }
     if (code == TRIAL_OK) {
         code = add_come_later(read, programme, ret_reach, err);
+    }
+    sort(ret_reach);
+    return code;
+}
+
+trial_code reach_subject(store_read *read,
+                         trial_kind kind,
+                         trial_text id,
+                         uint64_t before,
+                         reach *ret_reach,
+                         trial_error *err)
+{
+    head_row head;
+    trial_code code;
+
+    *ret_reach = (reach){ 0 };
+    code = read_head(read, kind, id, &head, err);
+    if (code == TRIAL_OK) {
+        code = add_history(read, head.last, before, ret_reach, err);
     }
     sort(ret_reach);
     return code;

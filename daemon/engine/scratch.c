@@ -29,6 +29,7 @@ struct scratch {
     struct granted *granted;
     scratch_record *record;
     bool (*is_in)(void *context, const proto_record *record);
+    scratch_elsewhere *elsewhere;
     void *context;
     struct row **sorted;
     size_t sorted_count;
@@ -167,6 +168,19 @@ has_exemption(void *context, trial_text exemption_id, bool *ret_has, trial_error
     return TRIAL_OK;
 }
 
+static trial_code elsewhere(void *context,
+                            trial_kind kind,
+                            trial_text id,
+                            trial_arena *arena,
+                            trial_bytes *ret_state,
+                            trial_error *err)
+{
+    scratch *s = context;
+
+    return s->elsewhere == NULL ? TRIAL_OK
+                                : s->elsewhere(s->context, kind, id, arena, ret_state, err);
+}
+
 fold_rows scratch_rows(scratch *s, scratch_record *record, void *context)
 {
     s->record = record;
@@ -177,12 +191,18 @@ fold_rows scratch_rows(scratch *s, scratch_record *record, void *context)
                         .buffer = &s->state,
                         .record = record_of,
                         .is_in = is_in,
-                        .has_exemption = has_exemption };
+                        .has_exemption = has_exemption,
+                        .elsewhere = elsewhere };
 }
 
 void scratch_limit(scratch *s, bool (*is_in_fold)(void *context, const proto_record *record))
 {
     s->is_in = is_in_fold;
+}
+
+void scratch_look_elsewhere(scratch *s, scratch_elsewhere *where)
+{
+    s->elsewhere = where;
 }
 
 static int by_key(const void *left, const void *right)

@@ -21,6 +21,17 @@ fold_rows scratch_rows(scratch *s, scratch_record *record, void *context);
  * record. */
 void scratch_limit(scratch *s, bool (*is_in)(void *context, const proto_record *record));
 
+/** As fold_rows.elsewhere, with the context of the record. */
+typedef trial_code scratch_elsewhere(void *context,
+                                     trial_kind kind,
+                                     trial_text id,
+                                     trial_arena *arena,
+                                     trial_bytes *ret_state,
+                                     trial_error *err);
+
+/** Where a rule looks that asks for a subject that is not here. */
+void scratch_look_elsewhere(scratch *s, scratch_elsewhere *elsewhere);
+
 /** The encoded state of a subject; data == NULL: none. Borrowed until the next put. */
 trial_bytes scratch_get(const scratch *s, trial_kind kind, trial_text id);
 
