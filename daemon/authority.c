@@ -50,6 +50,7 @@ void authority_read(loop *l)
         subscribers_end_where(l->subscribers,
                               authority_has_lost,
                               l,
+                              TRIAL_UNAUTHORISED,
                               "its right to read was revoked",
                               host_monotonic_ms());
     }

@@ -119,7 +119,7 @@ static trial_code check_room(loop *l, trial_error *err)
 
 /* May another take its place, or remove it? Its holder is told why, where there is one. */
 static trial_code
-make_way(loop *l, named *n, bool is_takeover, const char *reason, trial_error *err)
+make_way(loop *l, named *n, bool is_takeover, trial_code code, const char *reason, trial_error *err)
 {
     uint64_t now_ms = host_monotonic_ms();
     char since[TRIAL_INSTANT_TEXT_BYTES];
@@ -138,7 +138,7 @@ make_way(loop *l, named *n, bool is_takeover, const char *reason, trial_error *e
                           n->client,
                           since);
     }
-    subscribers_end(l->subscribers, n->holder, reason, now_ms);
+    subscribers_end(l->subscribers, n->holder, code, reason, now_ms);
     named_hold(n, 0, (trial_text){ 0 }, TRIAL_INSTANT_NONE);
     return TRIAL_OK;
 }
@@ -184,9 +184,13 @@ static trial_code claim(loop *l,
                           ret_is_new,
                           err);
     }
-    return code == TRIAL_OK
-               ? make_way(l, *ret_named, request->takeover.value, "another consumer took over", err)
-               : code;
+    return code == TRIAL_OK ? make_way(l,
+                                       *ret_named,
+                                       request->takeover.value,
+                                       TRIAL_CONFLICT,
+                                       "another consumer took over",
+                                       err)
+                            : code;
 }
 
 void consumers_subscribe(loop *l, const net_message *message, const trial_request *request)
@@ -404,7 +408,7 @@ static trial_code answer_unsubscribe(loop *l,
     if (code == TRIAL_OK) {
         bool is_own = subscribers_is_of(l->subscribers, n->holder, message->peer);
 
-        code = make_way(l, n, is_own, "the subscription was removed", err);
+        code = make_way(l, n, is_own, TRIAL_NOT_FOUND, "the subscription was removed", err);
     }
     if (code == TRIAL_OK) {
         pack_put_map(answer, 2);

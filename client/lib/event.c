@@ -64,6 +64,8 @@ trial_code lib_take_notice(trial_bytes raw, lib_notice *ret_notice)
             ret_notice->head = pack_unsigned(&reader);
         } else if (trial_text_is(name, "subscription")) {
             ret_notice->subscription = pack_unsigned(&reader);
+        } else if (trial_text_is(name, "code")) {
+            ret_notice->code = trial_code_named(pack_text(&reader));
         } else if (trial_text_is(name, "replayed")) {
             ret_notice->is_replayed = pack_truth(&reader);
         } else {

@@ -110,6 +110,7 @@ typedef struct lib_notice {
     uint64_t head;
     pack_reader events; /* a list, where there are any */
     bool is_replayed;
+    trial_code code; /* why it has ended */
 } lib_notice;
 
 /** Take one apart where it lies. Fails with MALFORMED. */

@@ -234,12 +234,13 @@ static trial_code take_notification(trial_subscriber *s, const trial_message *me
         return code;
     }
     s->head = notice.head > s->head ? notice.head : s->head;
-    if (trial_text_is(message->method, "ended") && !s->is_named) {
-        subscriber_lose(
-            s); /* the right to read is gone: the next try is refused, until it is back */
-        return TRIAL_OK;
+    if (trial_text_is(message->method, "ended")) {
+        if (!s->is_named || notice.code == TRIAL_UNAUTHORISED) {
+            subscriber_lose(s); /* the next try is refused, until the right to read is back */
+            return TRIAL_OK;
+        }
+        s->ended = notice.code == TRIAL_NOT_FOUND ? TRIAL_NOT_FOUND : TRIAL_CONFLICT;
     }
-    s->has_ended = s->has_ended || trial_text_is(message->method, "ended");
     if (trial_text_is(message->method, "live")) { /* what is wanted up to there was sent */
         s->is_live = true;
         s->next = notice.head >= s->next ? notice.head + 1 : s->next;
@@ -376,7 +377,7 @@ trial_code trial_subscriber_next(trial_subscriber *s,
             subscriber_say_done(s);
             give_credit(s);
         }
-        if (s->has_ended && s->left == 0) {
+        if (s->ended != TRIAL_OK && s->left == 0) {
             return subscriber_say_ended(s, err);
         }
         if (hand_out(s)) {

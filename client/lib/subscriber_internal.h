@@ -38,7 +38,7 @@ struct trial_subscriber {
     bool is_named;
     bool is_replaying;     /* the notification that is handed out was parked before */
     bool is_kept;          /* what is left of it was copied into `rest` */
-    bool has_ended;        /* another consumer took over */
+    trial_code ended;      /* a named one, and why; TRIAL_OK: it goes on */
     trial_value *takeover; /* the entry of `params` */
     uint64_t acked;        /* said, or known from the daemon */
     uint64_t done;         /* worked off */
@@ -75,7 +75,7 @@ void subscriber_take_name(trial_subscriber *s, const trial_subscriber_settings *
 /** Say what was worked off: before a wait, or when it is half a window. */
 void subscriber_say_done(trial_subscriber *s);
 
-/** Fails with CONFLICT: another consumer took over. */
+/** Fails with CONFLICT: another consumer took over; and with NOT_FOUND: it was removed. */
 TRIAL_MUST_USE trial_code subscriber_say_ended(trial_subscriber *s, trial_error *err);
 
 #endif

@@ -48,11 +48,20 @@ void trial_subscriber_ack(trial_subscriber *s)
 
 trial_code subscriber_say_ended(trial_subscriber *s, trial_error *err)
 {
+    trial_text name = trial_value_get_text(s->params, "name");
+
     subscriber_lose(s);
+    if (s->ended == TRIAL_NOT_FOUND) {
+        return trial_fail(err,
+                          TRIAL_NOT_FOUND,
+                          "the subscription '%.*s' at %s was removed",
+                          TRIAL_TEXT_ARGS(name),
+                          s->endpoint);
+    }
     return trial_fail(err,
                       TRIAL_CONFLICT,
                       "another consumer took over the subscription '%.*s' at %s",
-                      TRIAL_TEXT_ARGS(trial_value_get_text(s->params, "name")),
+                      TRIAL_TEXT_ARGS(name),
                       s->endpoint);
 }
 

@@ -69,13 +69,15 @@ uint64_t subscribers_looked_at(const subscribers *s, uint64_t id);
 /** Nothing is sent to a subscription while it is held. */
 void subscribers_hold(subscribers *s, uint64_t id, bool is_held);
 
-/** End a subscription and tell its peer why. */
-void subscribers_end(subscribers *s, uint64_t id, const char *reason, uint64_t now_ms);
+/** End a subscription and tell its peer why, for programs and for people. */
+void subscribers_end(
+    subscribers *s, uint64_t id, trial_code code, const char *reason, uint64_t now_ms);
 
 /** End every subscription whose owner has lost its right, and tell its peer why. */
 void subscribers_end_where(subscribers *s,
                            bool (*has_lost)(void *context, uint64_t owner),
                            void *context,
+                           trial_code code,
                            const char *reason,
                            uint64_t now_ms);
 

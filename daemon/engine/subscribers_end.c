@@ -2,12 +2,15 @@
 #include "subscribers_internal.h"
 
 /* Tell the peer why, and let it go. */
-static void end(subscribers *s, struct subscription *sub, const char *reason, uint64_t now_ms)
+static void
+end(subscribers *s, struct subscription *sub, trial_code code, const char *reason, uint64_t now_ms)
 {
     if (sub->is_gone) {
         return;
     }
-    subscribers_begin_frame(s, "ended", 2);
+    subscribers_begin_frame(s, "ended", 3);
+    pack_put_word(&s->frame, "code");
+    pack_put_word(&s->frame, trial_code_name(code));
     pack_put_word(&s->frame, "reason");
     pack_put_message(&s->frame, reason);
     subscribers_put_number(s, "subscription", sub->id);
@@ -16,25 +19,27 @@ static void end(subscribers *s, struct subscription *sub, const char *reason, ui
     sub->is_gone = true;
 }
 
-void subscribers_end(subscribers *s, uint64_t id, const char *reason, uint64_t now_ms)
+void subscribers_end(
+    subscribers *s, uint64_t id, trial_code code, const char *reason, uint64_t now_ms)
 {
     struct subscription *sub = subscribers_find(s, id);
 
     if (sub != NULL) {
         sub->named = NULL; /* whoever ends it knows what becomes of the name */
-        end(s, sub, reason, now_ms);
+        end(s, sub, code, reason, now_ms);
     }
 }
 
 void subscribers_end_where(subscribers *s,
                            bool (*has_lost)(void *context, uint64_t owner),
                            void *context,
+                           trial_code code,
                            const char *reason,
                            uint64_t now_ms)
 {
     for (struct subscription *sub = s->first; sub != NULL; sub = sub->next) {
         if (has_lost(context, sub->owner)) {
-            end(s, sub, reason, now_ms);
+            end(s, sub, code, reason, now_ms);
         }
     }
 }

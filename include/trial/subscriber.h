@@ -34,6 +34,7 @@ void trial_subscriber_close(trial_subscriber *subscriber); /* NULL is fine */
  *            CONFLICT  the daemon has another log than before, or one that ends before what was
  *                      handed out: positions mean something else. Of a named one: another consumes
  *                      it or took over, or it has another filter. Only a new subscriber helps.
+ *            NOT_FOUND a named one was removed. Only a new subscriber helps.
  *            others    as the daemon refused the subscription: a filter is wrong, or the right to
  *                      read is gone; or as trial_client_open(). The next call asks again.
  */

@@ -82,6 +82,18 @@ void other_bring_word(const char *method)
     put_number(writer, "subscription", (uint64_t)other.opened);
 }
 
+void other_bring_end(const char *code)
+{
+    pack_writer *writer = &other_bring("ended")->bytes;
+
+    pack_put_map(writer, code == NULL ? 1 : 2);
+    if (code != NULL) {
+        pack_put_word(writer, "code");
+        pack_put_word(writer, code);
+    }
+    put_number(writer, "subscription", (uint64_t)other.opened);
+}
+
 void other_bring_events(uint64_t from, uint64_t to, bool is_replayed)
 {
     pack_writer *writer = &other_bring("events")->bytes;

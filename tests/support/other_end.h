@@ -62,6 +62,7 @@ void other_end(trial_subscriber *s);
 /** What comes to it next: nothing of sense, a notification without more, events. */
 struct other_coming *other_bring(const char *method);
 void other_bring_word(const char *method);
+void other_bring_end(const char *code); /* NULL: of a daemon that says none */
 void other_bring_events(uint64_t from, uint64_t to, bool is_replayed);
 
 void other_assert_next(trial_subscriber *s, uint64_t position);

@@ -335,6 +335,7 @@ class Rights(unittest.TestCase):
             if method == "ended" and params["subscription"] == subscription:
                 break
         self.assertIn("revoked", params["reason"])
+        self.assertEqual(params["code"], "unauthorised")
         for method in ("hello", "status", "read", "append", "subscribe"):
             self.assertEqual(peer.fails(method, **METHODS[method]).code, "unauthorised")
         self.root.append(figure(900))

@@ -378,8 +378,8 @@ class Named(harness.DaemonCase):
         self.assertIsNotNone(answer, "a silent consumer is never replaced")
         self.assertEqual((answer["made"], answer["position"]), (False, 0))
         _, note = first.note("ended")
-        self.assertEqual((note["subscription"], note["reason"]),
-                         (number, "another consumer took over"))
+        self.assertEqual((note["subscription"], note["code"], note["reason"]),
+                         (number, "conflict", "another consumer took over"))
         self.assertEqual(first.fails("ack", name="n", position=1).code, "conflict")
         self.assertEqual(self.take(second, 2), [1, 2])
         second.call("ack", name="n", position=2)

@@ -3,19 +3,52 @@
 
 #include "trial/limits.h"
 
-static void test_another_consumer_that_takes_over_is_told_behind_what_came(void **state)
+static void test_its_end_is_told_behind_what_came(void **state)
+{
+    static const struct {
+        const char *code; /* as the daemon says it */
+        trial_code told;
+        const char *words;
+    } ends[] = {
+        { "conflict", TRIAL_CONFLICT, "took over the subscription 'n'" },
+        { "not-found", TRIAL_NOT_FOUND, "was removed" },
+        { NULL, TRIAL_CONFLICT, "took over" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(ends); i++) {
+        trial_subscriber *s =
+            other_subscribe(&(trial_subscriber_settings){ .name = "n", .from = 1 });
+
+        other_connect(s);
+        assert_false(other_last("subscribe")->takes_over);
+        other_bring_events(1, 2, false);
+        other_bring_end(ends[i].code);
+        other_assert_next(s, 1);
+        other_assert_next(s, 2);
+        other_assert_fails(s, LONG_MS, ends[i].told, ends[i].words);
+        assert_int_equal(other.opened, 1); /* it does not take it back */
+        other_end(s);
+    }
+}
+
+static void test_a_right_that_was_revoked_is_waited_for(void **state)
 {
     trial_subscriber *s = other_subscribe(&(trial_subscriber_settings){ .name = "n", .from = 1 });
 
     (void)state;
     other_connect(s);
-    assert_false(other_last("subscribe")->takes_over);
-    other_bring_events(1, 2, false);
-    other_bring_word("ended");
+    other_bring_events(1, 1, false);
     other_assert_next(s, 1);
-    other_assert_next(s, 2);
-    other_assert_fails(s, LONG_MS, TRIAL_CONFLICT, "took over the subscription 'n'");
-    assert_int_equal(other.opened, 1); /* it does not take it back */
+    other_bring_end("unauthorised");
+    other.refusals = TRIAL_UNAUTHORISED;
+    other.refused = 1;
+    other.refused_method = "subscribe";
+    other_assert_fails(s, LONG_MS, TRIAL_UNAUTHORISED, "refused"); /* by who took it away */
+    assert_int_equal(other.opened, 2);
+    other_connect(s); /* it came back */
+    other_bring_events(1, 1, false);
+    other_assert_next(s, 1); /* which nobody acknowledged */
     other_end(s);
 }
 
@@ -93,7 +126,8 @@ static void test_a_named_one_shows_that_it_lives_and_others_need_not(void **stat
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_another_consumer_that_takes_over_is_told_behind_what_came),
+        cmocka_unit_test(test_its_end_is_told_behind_what_came),
+        cmocka_unit_test(test_a_right_that_was_revoked_is_waited_for),
         cmocka_unit_test(test_a_named_one_is_its_own_again_and_begins_where_the_daemon_is),
         cmocka_unit_test(test_acknowledgements_are_said_together_before_a_wait),
         cmocka_unit_test(test_a_named_one_shows_that_it_lives_and_others_need_not),
