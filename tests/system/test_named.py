@@ -328,7 +328,7 @@ class Named(harness.DaemonCase):
     def test_a_person_is_asked_and_only_yes_is_yes(self):
         self.fill(3)
         peer = self.consumer()
-        self.subscribe(peer)
+        subscription = self.subscribe(peer)["subscription"]
         self.take(peer, 3)
         peer.call("park", name="n", position=2, reason="no such case")
         peer.call("ack", name="n", position=3)
@@ -344,7 +344,8 @@ class Named(harness.DaemonCase):
                          [False])
         self.assertEqual(self.on_a_terminal("replay", b"y\n")[0], 0)
         self.assertEqual(self.take(peer, 1), [2])
-        peer.close()
+        peer.notify("unsubscribe", subscription=subscription)
+        peer.call("hello")  # that the connection is gone might be known later
         self.assertEqual(self.on_a_terminal("unsubscribe", b"yes\n")[0], 0)
         self.assertEqual(self.peer.call("subscriptions")["subscriptions"], [])
 
