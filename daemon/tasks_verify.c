@@ -139,6 +139,7 @@ static int wait_for(pid_t child, const struct looked *looked)
     };
     uint64_t told = 0;
     int status = 0;
+    bool is_heard = true;
 
     (void)signal(SIGPIPE, SIG_IGN); /* a valid signal */
     while (watches[END].fd >= 0 && poll(watches, COUNT, TELL_EVERY_MS) >= 0 &&
@@ -147,6 +148,7 @@ static int wait_for(pid_t child, const struct looked *looked)
 
         if ((watches[READER].revents & (POLLERR | POLLNVAL)) != 0) {
             (void)kill(child, SIGKILL); /* our own child, not waited for yet */
+            is_heard = false;
             break;
         }
         if (done != told) {
@@ -161,7 +163,18 @@ static int wait_for(pid_t child, const struct looked *looked)
         (void)close(watches[END].fd);
     }
     (void)waitpid(child, &status, 0); /* our own child, not waited for before */
+    if (!is_heard) {
+        _exit(EXIT_FAILURE);
+    }
     return status;
+}
+
+/* Was the child ended by something else than what it read: by somebody, or for want of memory? */
+static bool is_from_outside(int status)
+{
+    int number = WIFSIGNALED(status) ? WTERMSIG(status) : SIGKILL;
+
+    return number == SIGKILL || number == SIGTERM || number == SIGINT || number == SIGHUP;
 }
 
 /* Reading ended the child: that is the damage, and this is where it was. */
@@ -175,7 +188,7 @@ static void note_death(struct looked *looked, int status)
                    sizeof looked->found.reason,
                    "%s ended the process that read it (%s)",
                    at == 0 ? "opening it" : "looking at this event",
-                   WIFSIGNALED(status) ? sigdescr_np(WTERMSIG(status)) : "it gave up");
+                   sigdescr_np(WTERMSIG(status)));
 }
 
 /* SIZE:ROOT; false where it is not that. */
@@ -284,6 +297,14 @@ int tasks_verify(const struct config *config)
         return EXIT_FAILURE;
     }
     status = wait_for(child, looked);
+    if (!looked->is_done && is_from_outside(status)) {
+        host_log(HOST_ERROR,
+                 "the process that looked into '%s' was ended (%s), which says nothing of what is "
+                 "there; verify it again",
+                 config->from,
+                 WIFSIGNALED(status) ? sigdescr_np(WTERMSIG(status)) : "it found no memory");
+        return EXIT_FAILURE;
+    }
     if (!looked->is_done) {
         note_death(looked, status);
     }

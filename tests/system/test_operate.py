@@ -153,25 +153,39 @@ class Verify(Case):
             self.assertIn("verdict bad", result.out)
             self.assertIn("data.mdb' is damaged", result.out)
 
-    def test_what_ends_whoever_reads_is_told_and_ends_nobody_else(self):
-        with self.daemon() as daemon:
-            daemon.import_events(harness.load())
+    def end_the_reader(self, store, number, status):
+        """Send a signal to the process that reads for --verify; what was said then, on either
+        stream."""
         for _ in range(100):  # the reader may be done before it is seen
-            run = subprocess.Popen([harness.program("TRIALD", "triald"), "--verify", daemon.store],
-                                   stdout=subprocess.PIPE, text=True,
+            run = subprocess.Popen([harness.program("TRIALD", "triald"), "--verify", store],
+                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                                    env=harness.clean_environment())
             children = pathlib.Path(f"/proc/{run.pid}/task/{run.pid}/children")
             while run.poll() is None and not children.read_text():
                 pass
             for child in children.read_text().split() if run.poll() is None else ():
                 with contextlib.suppress(ProcessLookupError):
-                    os.kill(int(child), signal.SIGKILL)
+                    os.kill(int(child), number)
             said = run.communicate(timeout=harness.WAIT_S)[0]
-            if run.returncode == 8:
+            if run.returncode != 0:
                 break
-            self.assertEqual(run.returncode, 0)
-        self.assertRegex(said, r"reason .* ended the process that read it \(Killed\)")
+        self.assertEqual(run.returncode, status, said)
+        return said
+
+    def test_what_ends_whoever_reads_is_told_and_ends_nobody_else(self):
+        with self.daemon() as daemon:
+            daemon.import_events(harness.load())
+        said = self.end_the_reader(daemon.store, signal.SIGBUS, 8)
+        self.assertRegex(said, r"reason .* ended the process that read it \(Bus error\)")
         self.assertIn("verdict bad", said)
+
+    def test_a_reader_that_somebody_ended_says_nothing_of_the_store(self):
+        with self.daemon() as daemon:
+            daemon.import_events(harness.load())
+        for number, word in ((signal.SIGKILL, "Killed"), (signal.SIGTERM, "Terminated")):
+            said = self.end_the_reader(daemon.store, number, 1)
+            self.assertIn(f"was ended ({word}), which says nothing of what is there", said)
+            self.assertNotIn("verdict", said)
 
 
 class Rebuild(Case):
