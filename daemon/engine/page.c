@@ -212,7 +212,8 @@ static void reverse(struct positions *positions)
     }
 }
 
-/* One subject's events upwards: its chain gives them newest first, so it is remembered. */
+/* One subject's events upwards: its chain gives them newest first, so it is remembered; a snapshot
+ * may hold less of it than an earlier one. */
 static trial_code page_up_subject(struct paging *paging, uint64_t from, uint64_t last)
 {
     chain *known = paging->known;
@@ -221,7 +222,7 @@ static trial_code page_up_subject(struct paging *paging, uint64_t from, uint64_t
 
     chain_begin(known, paging->filter->subject, from);
     for (;;) {
-        for (; done < known->count; done++) {
+        for (; done < known->count && known->steps[done].position <= last; done++) {
             const chain_step *step = &known->steps[done];
             trial_bytes bytes = step->record;
 
