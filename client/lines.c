@@ -74,6 +74,18 @@ static void keep_byte(lines_reader *reader, int byte)
     reader->line[reader->line_bytes++] = (char)byte;
 }
 
+/* Some editors begin a file of UTF-8 so. It says nothing, and RFC 8259 lets a reader pass it over.
+ */
+static void drop_mark(lines_reader *reader)
+{
+    static const char mark[] = { '\xef', '\xbb', '\xbf' };
+
+    if (reader->line_bytes >= sizeof mark && memcmp(reader->line, mark, sizeof mark) == 0) {
+        reader->line_bytes -= sizeof mark;
+        memmove(reader->line, reader->line + sizeof mark, reader->line_bytes);
+    }
+}
+
 /* Read one line of the stream. False at its end. */
 static bool read_line(lines_reader *reader)
 {
@@ -91,6 +103,9 @@ static bool read_line(lines_reader *reader)
         byte = getc_unlocked(reader->stream);
     }
     reader->read_bytes += byte == '\n' ? 1 : 0;
+    if (reader->number == 1) {
+        drop_mark(reader);
+    }
     return true;
 }
 

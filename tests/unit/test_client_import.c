@@ -3,8 +3,11 @@
 #include "test.h"
 
 #include "import.h"
+#include "lines.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #define LINES_MAX 600
 #define ROUNDS 400
@@ -276,6 +279,47 @@ static void test_a_good_file_costs_one_request_a_batch(void **state)
     trial_arena_done(&daemon.arena);
 }
 
+static int file_of(const char *text, char ret_path[32])
+{
+    int fd = memfd_create("lines", MFD_CLOEXEC);
+
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    (void)snprintf(ret_path, 32, "/proc/self/fd/%d", fd);
+    return fd;
+}
+
+static void test_a_byte_order_mark_begins_a_file_and_no_other_line(void **state)
+{
+    static const char *const texts[] = {
+        "\xef\xbb\xbf{\"id\":1}\n",
+        "\xef\xbb\xbf\n{\"id\":2}\n\xef\xbb\xbf{\"id\":3}",
+    };
+    static import_batch batch;
+    char paths[2][32];
+    const char *files[2] = { paths[0], paths[1] };
+    int fds[2] = { file_of(texts[0], paths[0]), file_of(texts[1], paths[1]) };
+    lines_reader reader;
+    trial_error err = TRIAL_ERROR_NONE;
+
+    (void)state;
+    assert_int_equal(lines_open(&reader, files, 2, &err), TRIAL_OK);
+    assert_int_equal(lines_read(&reader, 10, &batch, &err), TRIAL_OK);
+    assert_int_equal(batch.count, 3);
+    for (uint32_t i = 0; i < 2; i++) {
+        assert_non_null(batch.lines[i].event);
+        assert_int_equal(trial_value_get_integer(batch.lines[i].event, "id"), i + 1);
+        assert_int_equal(batch.lines[i].number, i + 1); /* what is left out leaves a line */
+    }
+    assert_null(batch.lines[2].event);
+    assert_int_equal(batch.lines[2].err.code, TRIAL_MALFORMED);
+    assert_int_equal(reader.read_bytes, strlen(texts[0]) + strlen(texts[1]));
+    lines_close(&reader);
+    trial_arena_done(&batch.arena);
+    (void)close(fds[0]);
+    (void)close(fds[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -283,6 +327,7 @@ int main(void)
         cmocka_unit_test(test_stop_ends_at_the_first_and_keeps_what_stood_before_it),
         cmocka_unit_test(test_an_import_run_again_goes_on_where_it_was_cut),
         cmocka_unit_test(test_a_good_file_costs_one_request_a_batch),
+        cmocka_unit_test(test_a_byte_order_mark_begins_a_file_and_no_other_line),
     };
 
     srand(20260111);
