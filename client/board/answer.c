@@ -238,7 +238,11 @@ static void on_row(void *context, const trial_value *result, const trial_error *
         fail(answer, error);
         return;
     }
-    if (rows == NULL || rows->as.list.count == 0) {
+    if (rows == NULL) {
+        fail_as(answer, TRIAL_MALFORMED, "the daemon's answer has no rows");
+        return;
+    }
+    if (rows->as.list.count == 0) {
         trial_error unknown = TRIAL_ERROR_NONE;
 
         (void)trial_fail(&unknown,
@@ -313,6 +317,10 @@ static void on_status(void *context, const trial_value *result, const trial_erro
 
     if (result == NULL) {
         fail(answer, error);
+        return;
+    }
+    if (result->kind != TRIAL_VALUE_MAP) {
+        fail_as(answer, TRIAL_MALFORMED, "the daemon's answer is no status");
         return;
     }
     if (!trial_text_is(log, board->since_log) ||
