@@ -6,9 +6,6 @@
 #define AT_ONCE_EVENTS_MAX 32u
 #define AT_ONCE_BYTES_MAX 65536u
 
-/* An answer leaves this much for its frame and the fields beside its list. */
-#define ANSWER_FRAME_BYTES 512u
-
 static trial_code bad_number(trial_error *err, const char *field, const char *range)
 {
     trial_code code = trial_fail_rule_as(
@@ -79,7 +76,7 @@ trial_code answers_read(store *s,
     trial_code code = choose_read(request, &filter, &range, err);
 
     if (code == TRIAL_OK) {
-        range.bytes = settings->request_bytes - ANSWER_FRAME_BYTES;
+        range.bytes = settings->request_bytes - ANSWERS_FRAME_BYTES;
         code = answers_page_read(s, tail, known, &filter, &range, &page, err);
     }
     if (code != TRIAL_OK) {
@@ -277,7 +274,7 @@ trial_code answers_query(store *s,
                    &question,
                    &found,
                    position,
-                   settings->request_bytes - ANSWER_FRAME_BYTES,
+                   settings->request_bytes - ANSWERS_FRAME_BYTES,
                    &arena);
     }
     moment_close(m);

@@ -11,6 +11,9 @@ typedef struct answers_settings {
     uint32_t request_bytes; /* an answer stays under it */
 } answers_settings;
 
+/** An answer leaves this much of them for its frame and the fields beside its list. */
+#define ANSWERS_FRAME_BYTES 512u
+
 /** Which events a read or a subscription wants. Spans are borrowed. */
 typedef struct answers_filter {
     trial_text subject; /* whole, or a kind with its slash; absent: all */
@@ -19,7 +22,7 @@ typedef struct answers_filter {
     moment_choice choice;
 } answers_filter;
 
-/** Are `subject` and `types` what they may be? Fails with INVALID. */
+/** Are `subject`, `types` and `programme` what they may be? Fails with INVALID. */
 TRIAL_MUST_USE trial_code answers_filter_check(const answers_filter *filter, trial_error *err);
 
 /** The same filter, its spans in the arena. */

@@ -2,8 +2,6 @@
  * and no leaf can be made again without its salt. */
 #include "answers.h"
 
-/* An answer leaves this much for its frame and the fields beside its list. */
-#define ANSWER_FRAME_BYTES 512u
 #define ITEM_BYTES 5u /* of a bin's head, at most */
 
 /* A page on its way. */
@@ -56,7 +54,7 @@ trial_code answers_records(store *s,
     uint64_t from = request->from.is_set ? (uint64_t)request->from.value : 1;
     struct gathering page = { .limit = request->limit.is_set ? (uint32_t)request->limit.value
                                                              : TRIAL_READ_EVENTS_MAX,
-                              .bytes = settings->request_bytes - ANSWER_FRAME_BYTES };
+                              .bytes = settings->request_bytes - ANSWERS_FRAME_BYTES };
     store_read *read = NULL;
     uint64_t head = 0;
     trial_code code = check_range(request, err);

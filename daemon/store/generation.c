@@ -300,8 +300,7 @@ trial_code store_build_get(
     if (row == NULL) {
         return store_read_get(b->read, table, key, ret_value, err);
     }
-    *ret_value =
-        (trial_bytes){ row->value == NULL ? (const uint8_t *)"" : row->value, row->value_size };
+    *ret_value = overlay_value(row);
     return TRIAL_OK;
 }
 
