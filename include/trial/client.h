@@ -58,7 +58,9 @@ TRIAL_MUST_USE trial_code trial_client_call(trial_client *client,
  * the timeout.
  *
  * Receive while you send: where a thousand answers or more are waiting for this client the daemon
- * may drop further ones, for it waits for nobody.
+ * may drop further ones, for it waits for nobody. The answer to a request that was under way when
+ * the connection was lost does not come either, and nothing says so: send again what was not
+ * answered in time.
  *
  * Fails with TOO_LARGE, UNAUTHORISED or BUSY; nothing was sent then.
  */
