@@ -85,7 +85,12 @@ trial_code trial_subscriber_park(trial_subscriber *s, const char *reason, trial_
     uint32_t msgid = 0;
     trial_code code;
 
-    if (!s->is_named || s->step != STEP_SUBSCRIBED) {
+    if (!s->is_named || s->event.position == 0) {
+        trial_arena_done(&arena);
+        return trial_fail(
+            err, TRIAL_INVALID, "only what a named subscription has handed out can be set aside");
+    }
+    if (s->step != STEP_SUBSCRIBED) {
         trial_arena_done(&arena);
         return trial_fail(
             err, TRIAL_BUSY, "no connection to %s yet; it is tried again", s->endpoint);

@@ -53,7 +53,8 @@ void trial_subscriber_ack(trial_subscriber *subscriber);
 /**
  * Of a named subscription: set the event that was handed out last aside, for a reason in a
  * sentence, and go on behind it. On disk when it comes back. Fails as trial_client_call(): the
- * event is handed out again then.
+ * event is handed out again then. INVALID where there is no name, or no event yet; then nothing
+ * else changes.
  */
 TRIAL_MUST_USE trial_code trial_subscriber_park(trial_subscriber *subscriber,
                                                 const char *reason,

@@ -52,6 +52,28 @@ static void test_a_right_that_was_revoked_is_waited_for(void **state)
     other_end(s);
 }
 
+static void test_nothing_is_set_aside_without_a_name_or_an_event(void **state)
+{
+    static const char *const names[] = { NULL, "n" };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        trial_subscriber *s =
+            other_subscribe(&(trial_subscriber_settings){ .name = names[i], .from = 1 });
+
+        other_connect(s);
+        if (i == 0) {
+            other_bring_events(1, 1, false);
+            other_assert_next(s, 1);
+        }
+        assert_int_equal(trial_subscriber_park(s, "a reason", NULL), TRIAL_INVALID);
+        other_bring_events(2, 2, false);
+        other_assert_next(s, 2);
+        assert_int_equal(other.opened, 1);
+        other_end(s);
+    }
+}
+
 static void test_a_named_one_is_its_own_again_and_begins_where_the_daemon_is(void **state)
 {
     trial_subscriber *s = other_subscribe(&(trial_subscriber_settings){ .name = "n", .from = 1 });
@@ -128,6 +150,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_its_end_is_told_behind_what_came),
         cmocka_unit_test(test_a_right_that_was_revoked_is_waited_for),
+        cmocka_unit_test(test_nothing_is_set_aside_without_a_name_or_an_event),
         cmocka_unit_test(test_a_named_one_is_its_own_again_and_begins_where_the_daemon_is),
         cmocka_unit_test(test_acknowledgements_are_said_together_before_a_wait),
         cmocka_unit_test(test_a_named_one_shows_that_it_lives_and_others_need_not),
