@@ -98,13 +98,13 @@ static void find_start(finder *in)
     if (started == NULL) {
         return;
     }
-    if (trial->hadBaseline.is_set && !trial->hadBaseline.value) {
+    if (trial->baselineAt == TRIAL_INSTANT_NONE || trial->baselineAt > started->time) {
         add_at(in,
                TRIAL_RULE_NO_BASELINE,
                started,
                SAY(in, "started on %s without a baseline", rules_day(trial->startedOn).text));
     }
-    if (trial->hadTarget.is_set && !trial->hadTarget.value) {
+    if (trial->targetAt == TRIAL_INSTANT_NONE || trial->targetAt > started->time) {
         add_at(in,
                TRIAL_RULE_NO_TARGET,
                started,

@@ -44,12 +44,13 @@ judge_unit(const rules_asked *asked, trial_text name, trial_text unit, trial_err
     return trial_fail_field(err, "data.unit");
 }
 
-/* Facts may come late: what happened before the start counts for it, whenever the log learns it. */
-static bool was_before_start(const struct trial_trial *trial, const trial_event *event)
+/* Facts may come late, and so may the start: whether one was there in time is for the times to say,
+ * whichever the log learnt first. */
+static void keep_earlier(trial_instant *kept, trial_instant time)
 {
-    const struct trial_milestone *started = rules_milestone(trial, TRIAL_CHOICE_step_STARTED);
-
-    return started != NULL && event->time <= started->time;
+    if (*kept == TRIAL_INSTANT_NONE || time < *kept) {
+        *kept = time;
+    }
 }
 
 trial_code decide_baseline_recorded(const rules_asked *asked, trial_error *err)
@@ -68,9 +69,7 @@ void apply_baseline_recorded(trial_state *state, const trial_event *event, trial
 
     indicator->baseline = recorded->value;
     indicator->baselineAsOf = recorded->asOf;
-    if (was_before_start(trial, event)) {
-        trial->hadBaseline = (trial_truth){ true, true };
-    }
+    keep_earlier(&trial->baselineAt, event->time);
 }
 
 trial_code decide_target_set(const rules_asked *asked, trial_error *err)
@@ -91,9 +90,7 @@ void apply_target_set(trial_state *state, const trial_event *event, trial_arena 
     indicator->direction = set->direction;
     indicator->dueBy = set->dueBy;
     indicator->position = rules_position(event);
-    if (was_before_start(trial, event)) {
-        trial->hadTarget = (trial_truth){ true, true };
-    }
+    keep_earlier(&trial->targetAt, event->time);
 }
 
 trial_code decide_measurement_recorded(const rules_asked *asked, trial_error *err)

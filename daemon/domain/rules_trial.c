@@ -234,14 +234,6 @@ void apply_trial_started(trial_state *state, const trial_event *event, trial_are
     (void)arena;
     trial->startedOn = started->startedOn;
     trial->startedParticipants = started->participants;
-    trial->hadBaseline = (trial_truth){ false, true };
-    trial->hadTarget = (trial_truth){ false, true };
-    for (uint32_t i = 0; i < trial->indicators.count; i++) {
-        const struct trial_indicator_fact *indicator = &trial->indicators.items[i];
-
-        trial->hadBaseline.value |= indicator->baseline.form != TRIAL_NUMBER_ABSENT;
-        trial->hadTarget.value |= indicator->target.form != TRIAL_NUMBER_ABSENT;
-    }
 }
 
 DECIDED_BY_THE_MACHINE(trial_suspended)

@@ -54,6 +54,18 @@ static const struct finding_case {
       "2017-05-02",
       "no-baseline no-target",
       "trial.started" },
+    { "a start that reaches the log late was without what was measured since",
+      APPROVED CHARTERS PLANNED "baseline.recorded trial/t1 K 2017-05-02\n"
+                                "target.set trial/t1 K 2017-05-02\n" START,
+      "2017-05-03",
+      "no-baseline no-target",
+      "trial.started" },
+    { "a later baseline takes nothing from the first",
+      APPROVED CHARTERS PLANNED MEASURABLE START "baseline.recorded trial/t1 K 2017-05-02\n"
+                                                 "target.set trial/t1 K 2017-05-02\n",
+      "2017-05-03",
+      "",
+      NULL },
     { "what was measured before the start may reach the log after it",
       APPROVED CHARTERS PLANNED START "baseline.recorded trial/t1 K 2017-04-30\n"
                                       "target.set trial/t1 K 2017-04-30\n",

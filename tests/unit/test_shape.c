@@ -67,6 +67,7 @@ static void test_every_state_comes_back_full_empty_and_by_chance(void **state)
 static void test_what_is_absent_stays_absent(void **state)
 {
     struct trial_round_fact fact;
+    struct trial_measurement_recorded measured;
     struct trial_trial trial;
 
     (void)state;
@@ -79,7 +80,15 @@ static void test_what_is_absent_stays_absent(void **state)
     assert_int_equal(trial.state, 0);
     assert_int_equal(trial.plannedEnd, TRIAL_DATE_NONE);
     assert_true(trial.since == TRIAL_INSTANT_NONE);
-    assert_false(trial.hadTarget.is_set);
+    assert_int_equal(pack_shape(test_hex(&arena, "80"),
+                                trial_event_row_of(TRIAL_EVENT_MEASUREMENT_RECORDED)->shape(),
+                                "",
+                                false,
+                                &arena,
+                                &measured,
+                                NULL),
+                     TRIAL_OK);
+    assert_false(measured.final.is_set);
     assert_int_equal(
         pack_shape(
             test_hex(&arena, "80"), trial_shape_of_round_fact(), "", false, &arena, &fact, NULL),
