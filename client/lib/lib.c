@@ -51,9 +51,12 @@ char *lib_setting(const char *given, const char *variable, const char *otherwise
 
 proto_frame_limits lib_limits(const trial_client_settings *settings)
 {
+    uint32_t bytes =
+        settings->request_bytes == 0 ? TRIAL_REQUEST_BYTES_DEFAULT : settings->request_bytes;
+
     return (proto_frame_limits){
-        .request_bytes =
-            settings->request_bytes == 0 ? TRIAL_REQUEST_BYTES_DEFAULT : settings->request_bytes,
+        /* No daemon takes more, and an answer is a little larger still. */
+        .request_bytes = bytes < TRIAL_REQUEST_BYTES_MAX ? bytes : TRIAL_REQUEST_BYTES_MAX,
         .request_events = TRIAL_REQUEST_EVENTS_MAX,
         .event_depth = TRIAL_EVENT_DEPTH_MAX,
     };

@@ -17,7 +17,7 @@ typedef struct trial_client_settings {
     const char *server_key; /* the daemon's certificate, or its public key itself; NULL:
                              * TRIALD_SERVER_KEY, else none */
     uint32_t timeout_ms;    /* of a call; 0: 5,000 */
-    uint32_t request_bytes; /* the daemon's request limit; 0: 4 MiB */
+    uint32_t request_bytes; /* the daemon's request limit, at most 64 MiB; 0: 4 MiB */
     const trial_client *beside; /* share its ZeroMQ context, one I/O thread for both: it is closed
                                  * last; NULL: a context of one's own */
 } trial_client_settings;

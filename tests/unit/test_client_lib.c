@@ -296,6 +296,31 @@ static void test_a_request_over_the_limit_is_not_sent(void **state)
     (void)take_request(peer, "status"); /* it is the first that came */
 }
 
+static void test_no_limit_at_all_takes_every_answer(void **state)
+{
+    struct peer *peer = *state;
+    const trial_client_settings settings = { .endpoint = peer->endpoint,
+                                             .timeout_ms = WAIT_MS,
+                                             .request_bytes = UINT32_MAX };
+    char *text = trial_arena_take(&peer->arena, 200000);
+    trial_client *client = NULL;
+    pack_writer writer = { 0 };
+    trial_message message;
+    uint32_t msgid = 0;
+
+    assert_int_equal(trial_client_open(&settings, &client, NULL), TRIAL_OK);
+    assert_int_equal(trial_client_send(client, "status", NULL, &msgid, NULL), TRIAL_OK);
+    assert_int_equal(take_request(peer, "status"), msgid);
+    memset(text, 'x', 200000);
+    proto_put_result(&writer, msgid);
+    pack_put_text(&writer, (trial_text){ text, 200000 });
+    send_frame(peer, &writer);
+    assert_int_equal(trial_client_receive(client, WAIT_MS, true, &peer->arena, &message, NULL),
+                     TRIAL_OK);
+    assert_int_equal(message.value->as.text.size, 200000);
+    trial_client_close(client);
+}
+
 static void test_what_is_nested_too_deep_is_not_sent(void **state)
 {
     struct peer *peer = *state;
@@ -391,6 +416,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_an_error_comes_back_as_it_was_sent, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             test_a_request_over_the_limit_is_not_sent, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_no_limit_at_all_takes_every_answer, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             test_what_is_nested_too_deep_is_not_sent, set_up, tear_down),
         cmocka_unit_test(test_no_daemon_means_nothing_was_sent),
