@@ -67,6 +67,12 @@ void authority_note_change(loop *l)
     }
 }
 
+void authority_note_names(loop *l)
+{
+    rights_note_names(l->rights);
+    authority_read(l);
+}
+
 bool authority_has_lost(void *context, uint64_t owner)
 {
     const loop *l = context;
@@ -443,7 +449,7 @@ trial_code authority_start(loop *l, trial_error *err)
     while (code == TRIAL_OK && is_added) {
         code = log_now(l, &is_added, err);
     }
-    return code;
+    return code == TRIAL_OK ? rights_ask_aside(l->rights, &l->names_fd, err) : code;
 }
 
 void authority_tick(loop *l, uint64_t now_ms)

@@ -17,7 +17,7 @@
 #define READ_TURN_REQUESTS 64u
 #define SINGLES_MIN 8u /* turns of one request: only one client is busy */
 
-enum { WATCH_SIGNALS, WATCH_COMMIT, WATCH_READERS, WATCH_KEYS, WATCH_COUNT };
+enum { WATCH_SIGNALS, WATCH_COMMIT, WATCH_READERS, WATCH_KEYS, WATCH_NAMES, WATCH_COUNT };
 
 static trial_code fail(loop *l, trial_code code, const trial_error *err)
 {
@@ -370,6 +370,7 @@ static trial_code run_round(loop *l)
         [WATCH_COMMIT] = { store_commit_fd(l->store), false },
         [WATCH_READERS] = { readers_fd(l->readers), false },
         [WATCH_KEYS] = { l->keys_fd, false },
+        [WATCH_NAMES] = { l->names_fd, false },
     };
     trial_code code = TRIAL_OK;
 
@@ -380,6 +381,9 @@ static trial_code run_round(loop *l)
     }
     if (watches[WATCH_KEYS].is_ready) {
         authority_note_change(l);
+    }
+    if (watches[WATCH_NAMES].is_ready) {
+        authority_note_names(l);
     }
     if (watches[WATCH_COMMIT].is_ready) {
         code = end_commit(l, now_ms);

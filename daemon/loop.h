@@ -68,6 +68,7 @@ typedef struct loop {
     rights *rights;
     rights_owner owner;    /* of the request that is being taken */
     int keys_fd;           /* watches their directory; -1: there is none */
+    int names_fd;          /* readable when a name of theirs is somebody else */
     uint64_t keys_read_ms; /* when it is read again; 0: it has not changed */
     uint64_t keys_look_ms; /* when it is looked whether it is the same still */
     host_mark keys_mark;   /* the one that was read last */
@@ -155,6 +156,9 @@ TRIAL_MUST_USE trial_code authority_start(loop *l, trial_error *err);
 
 /** The directory has changed: read it soon. */
 void authority_note_change(loop *l);
+
+/** Somebody is another user or group than before: read it now. */
+void authority_note_names(loop *l);
 
 /** Read it now: what is gone from it counts no more from here on. */
 void authority_read(loop *l);

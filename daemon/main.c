@@ -468,6 +468,7 @@ int main(int argc, char **argv)
     l.config = &config;
     l.rights = rights_new();
     l.keys_fd = -1;
+    l.names_fd = -1;
     l.limits = (proto_frame_limits){ .request_bytes = (uint32_t)config.request_bytes,
                                      .request_events = config.request_events,
                                      .event_depth = config.event_depth };

@@ -8,8 +8,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -47,31 +45,13 @@ static bool read_number(const char *text, uint32_t *ret_number)
 }
 
 /* The number of a local user or group, which the system's tables may have to tell. */
-static trial_code find_number(const proto_certificate *from, uint32_t *ret_id, trial_error *err)
+static trial_code
+find_number(names *names, const proto_certificate *from, uint32_t *ret_id, trial_error *err)
 {
     bool is_user = from->user[0] != '\0';
     const char *name = is_user ? from->user : from->group;
-    char room[16384]; /* of one line of those tables */
-    struct passwd user;
-    struct group group;
-    struct passwd *found_user = NULL;
-    struct group *found_group = NULL;
 
-    if (read_number(name, ret_id)) {
-        return TRIAL_OK;
-    }
-    if (is_user && getpwnam_r(name, &user, room, sizeof room, &found_user) == 0 &&
-        found_user != NULL) {
-        *ret_id = found_user->pw_uid;
-        return TRIAL_OK;
-    }
-    if (!is_user && getgrnam_r(name, &group, room, sizeof room, &found_group) == 0 &&
-        found_group != NULL) {
-        *ret_id = found_group->gr_gid;
-        return TRIAL_OK;
-    }
-    return trial_fail(
-        err, TRIAL_INVALID, "there is no %s '%s' here", is_user ? "user" : "group", name);
+    return read_number(name, ret_id) ? TRIAL_OK : names_find(names, is_user, name, ret_id, err);
 }
 
 /* Sources with one blank between two; each is a beginning of what CloudEvents calls a source. */
@@ -93,7 +73,8 @@ static trial_code copy_sources(const char *words, char *ret_sources, trial_error
 }
 
 /* What a certificate grants, and to whom. */
-static trial_code judge(const proto_certificate *from, rights_grant *ret_grant, trial_error *err)
+static trial_code
+judge(names *names, const proto_certificate *from, rights_grant *ret_grant, trial_error *err)
 {
     unsigned subjects = (from->public_key[0] != '\0' ? 1u : 0u) +
                         (from->user[0] != '\0' ? 1u : 0u) + (from->group[0] != '\0' ? 1u : 0u);
@@ -135,7 +116,7 @@ static trial_code judge(const proto_certificate *from, rights_grant *ret_grant, 
         return TRIAL_OK;
     }
     ret_grant->kind = from->user[0] != '\0' ? RIGHTS_USER : RIGHTS_GROUP;
-    return find_number(from, &ret_grant->id, err);
+    return find_number(names, from, &ret_grant->id, err);
 }
 
 /* One key or user has one certificate: else which of them counts would be chance. */
@@ -179,6 +160,7 @@ open_file(int directory, const char *file, const char *whole, int *ret_fd, trial
 }
 
 static trial_code read_file(const rights_listing *listing,
+                            names *names,
                             int directory,
                             const char *path,
                             const char *file,
@@ -203,7 +185,7 @@ static trial_code read_file(const rights_listing *listing,
     if (code != TRIAL_OK) {
         return code;
     }
-    code = judge(&certificate, ret_grant, err);
+    code = judge(names, &certificate, ret_grant, err);
     if (code == TRIAL_OK) {
         code = check_alone(listing, ret_grant, err);
     }
@@ -217,6 +199,7 @@ static trial_code read_file(const rights_listing *listing,
 /* Add what one file says; a file that is refused gives nothing, and the log is told why where it
  * had given something. */
 static void add_file(rights_listing *listing,
+                     names *names,
                      int directory,
                      const char *path,
                      const char *file,
@@ -242,14 +225,16 @@ static void add_file(rights_listing *listing,
     }
     *item = (rights_listed){ 0 };
     memcpy(item->name, name.at, name.size);
-    code = read_file(listing, directory, path, file, &item->grant, &err);
+    code = read_file(listing, names, directory, path, file, &item->grant, &err);
     if (code != TRIAL_OK) {
         (void)snprintf(
             item->reason, sizeof item->reason, "its certificate is refused: %.160s", err.text);
         /* It becomes an event: a character that was cut would have it refused. */
         item->reason[pack_text_valid(trial_text_of(item->reason))] = '\0';
-        problem(context, &err);
-        listing->refused++;
+        if (code != TRIAL_BUSY) { /* which is over soon: it is read again then */
+            problem(context, &err);
+            listing->refused++;
+        }
     }
     listing->count++;
 }
@@ -271,8 +256,12 @@ static rights_listing refuse_all(rights_problem *problem, void *context, trial_e
     return (rights_listing){ .refused = 1 };
 }
 
-rights_listing rights_directory_read(
-    const char *path, bool has_history, bool *are_used, rights_problem *problem, void *context)
+rights_listing rights_directory_read(const char *path,
+                                     bool has_history,
+                                     names *names,
+                                     bool *are_used,
+                                     rights_problem *problem,
+                                     void *context)
 {
     trial_error err = TRIAL_ERROR_NONE;
     rights_listing listing = { 0 };
@@ -302,7 +291,7 @@ rights_listing rights_directory_read(
     }
     for (int i = 0; i < count; i++) {
         if (code == TRIAL_OK && i < (int)RIGHTS_MAX) {
-            add_file(&listing, fd, path, files[i]->d_name, problem, context);
+            add_file(&listing, names, fd, path, files[i]->d_name, problem, context);
         }
         free(files[i]);
     }

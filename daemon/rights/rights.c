@@ -32,6 +32,7 @@ struct rights {
     uint32_t count;
     uint32_t room;
     struct holder *holders;
+    names *names;         /* of users and groups; of the loop's thread */
     pthread_mutex_t lock; /* guards all of it against rights_admits() of another thread */
 };
 
@@ -39,6 +40,7 @@ rights *rights_new(void)
 {
     rights *r = trial_memory(sizeof *r);
 
+    r->names = names_new();
     (void)pthread_mutex_init(&r->lock, NULL); /* cannot fail with default attributes */
     return r;
 }
@@ -63,6 +65,7 @@ void rights_done(rights *r)
     if (r == NULL) {
         return;
     }
+    names_done(r->names);
     drop_holders(r);
     for (uint32_t i = 0; i < r->count; i++) {
         free(r->entries[i]);
@@ -182,8 +185,11 @@ uint32_t rights_read(rights *r, const char *path, rights_problem *problem, void 
 {
     bool were_used = r->are_used;
     bool are_used = were_used;
-    rights_listing listing = rights_directory_read(path, r->count > 0, &are_used, problem, context);
+    rights_listing listing;
 
+    names_begin(r->names);
+    listing = rights_directory_read(path, r->count > 0, r->names, &are_used, problem, context);
+    names_end(r->names);
     (void)pthread_mutex_lock(&r->lock); /* a plain mutex of our own: cannot fail */
     r->are_used = are_used;
     r->has_lost_reader = are_used && !were_used;
@@ -191,6 +197,16 @@ uint32_t rights_read(rights *r, const char *path, rights_problem *problem, void 
     (void)pthread_mutex_unlock(&r->lock);
     free(listing.items);
     return listing.refused;
+}
+
+trial_code rights_ask_aside(rights *r, int *ret_fd, trial_error *err)
+{
+    return names_ask_aside(r->names, ret_fd, err);
+}
+
+void rights_note_names(rights *r)
+{
+    names_drain(r->names);
 }
 
 bool rights_are_used(const rights *r)

@@ -69,6 +69,15 @@ typedef void rights_problem(void *context, const trial_error *err);
  */
 uint32_t rights_read(rights *r, const char *path, rights_problem *problem, void *context);
 
+/**
+ * From now on rights_read() waits for nobody to say which number a user or group has: it goes by
+ * what was said last, and leaves a certificate of one that is new until that is known. `ret_fd` is
+ * readable when the directory is to be read again for that; rights_note_names() comes before. Fails
+ * with STORAGE: no thread.
+ */
+TRIAL_MUST_USE trial_code rights_ask_aside(rights *r, int *ret_fd, trial_error *err);
+void rights_note_names(rights *r);
+
 /** Are keys in use? Where not, whoever can connect may do everything. From any thread. */
 bool rights_are_used(const rights *r);
 

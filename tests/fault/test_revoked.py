@@ -1,11 +1,13 @@
 #!/usr/bin/python3
 """A right that is taken away in the midst of what it was used for."""
 import os
+import pwd
 import sys
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, "..", "system"), os.path.join(HERE, "..", "support")]
+import faulty  # noqa: E402
 import harness  # noqa: E402
 import threads  # noqa: E402
 from keyring import Keyring  # noqa: E402
@@ -68,6 +70,30 @@ class Revoked(unittest.TestCase):
             peer.result(waits)
         self.assertEqual((refused.exception.code, refused.exception.detail["right"]),
                          ("unauthorised", "operate"))
+
+    def test_who_is_asked_about_users_holds_nobody_up(self):
+        if faulty.library() is None:
+            self.skipTest("the library of faults cannot be preloaded into this build")
+        pipe = self.ring.scratch / "pipe"
+        self.ring.environment.update(LD_PRELOAD=faulty.library(), FAULTY_USERS=pipe)
+        other = self.ring.make("other")
+        self.start()
+        peer = self.ring.key_peer(other)
+        self.addCleanup(peer.close)
+        self.assertEqual(peer.call("read")["head"], 2)
+        os.mkfifo(pipe)
+        self.ring.local("nobody", "nobody", "read")
+        with open(pipe, "wb"):  # which waits for who asks, who waits from here on
+            os.unlink(pipe)
+            self.assertEqual(self.root.call("status")["head"], 2)
+            self.ring.forget_key("other")
+            self.ring.wait_until_refused(peer)
+            self.ring.wait_for_rights(self.root, {"root": "granted", "other": "revoked"})
+        self.ring.wait_for_rights(self.root, {"root": "granted", "other": "revoked",
+                                              "nobody": "granted"})
+        self.assertEqual([r["uid"] for r in self.root.query_all("right", key="nobody")],
+                         [pwd.getpwnam("nobody").pw_uid])
+        self.assertEqual(self.root.call("status")["conditions"], [])
 
 
 if __name__ == "__main__":

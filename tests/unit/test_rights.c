@@ -4,6 +4,7 @@
 #include "rights.h"
 #include "scratch.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -70,17 +71,23 @@ static int drop(void **state)
     return 0;
 }
 
+static void settle_all(rights *r)
+{
+    rights_entry *entry;
+    uint32_t at = 0;
+
+    while ((entry = rights_next_change(r, &at)) != NULL) {
+        rights_settle(r, &entry, 1);
+    }
+}
+
 /* What the directory says, the log being of one mind with it. */
 static rights *read_all(void)
 {
     rights *r = rights_new();
-    rights_entry *entry;
-    uint32_t at = 0;
 
     (void)rights_read(r, directory, note, NULL);
-    while ((entry = rights_next_change(r, &at)) != NULL) {
-        rights_settle(r, &entry, 1);
-    }
+    settle_all(r);
     return r;
 }
 
@@ -367,6 +374,37 @@ static void test_certificates_over_the_bound_take_nothing_from_the_others(void *
     rights_done(r);
 }
 
+static void test_a_name_that_is_asked_for_aside_counts_when_it_is_known(void **state)
+{
+    struct pollfd told = { .events = POLLIN };
+    rights_peer root = local_peer(0, 77);
+    rights_peer other = local_peer(1234, 77);
+    trial_error err = TRIAL_ERROR_NONE;
+    rights *r;
+
+    (void)state;
+    write_file("other.key", "metadata\n    user = \"1234\"\n    roles = \"read\"\n");
+    r = read_all();
+    assert_int_equal(rights_ask_aside(r, &told.fd, &err), TRIAL_OK);
+    write_file("root.key", "metadata\n    user = \"root\"\n    roles = \"read\"\n");
+    assert_int_equal(rights_read(r, directory, note, NULL), 0); /* nobody has refused it */
+    settle_all(r);
+    assert_int_equal(rights_find(r, &root), 0);
+    assert_true(rights_has(r, rights_find(r, &other), TRIAL_ROLE_READ));
+    assert_int_equal(poll(&told, 1, -1), 1);
+    rights_note_names(r);
+    assert_int_equal(rights_read(r, directory, note, NULL), 0);
+    settle_all(r);
+    assert_true(rights_has(r, rights_find(r, &root), TRIAL_ROLE_READ));
+    write_file("none.key", "metadata\n    user = \"nobody here\"\n    roles = \"read\"\n");
+    assert_int_equal(rights_read(r, directory, note, NULL), 0);
+    assert_int_equal(poll(&told, 1, -1), 1);
+    rights_note_names(r);
+    assert_int_equal(rights_read(r, directory, note, NULL), 1);
+    assert_non_null(strstr(problem, "there is no user 'nobody here' here"));
+    rights_done(r);
+}
+
 static void test_a_prefix_ends_at_a_slash(void **state)
 {
     static const struct {
@@ -480,6 +518,8 @@ int main(void)
             test_who_listens_is_cut_off_only_where_a_reader_is_lost, make, drop),
         cmocka_unit_test_setup_teardown(test_of_a_change_what_is_taken_goes_first, make, drop),
         cmocka_unit_test_setup_teardown(test_a_user_stands_before_a_group, make, drop),
+        cmocka_unit_test_setup_teardown(
+            test_a_name_that_is_asked_for_aside_counts_when_it_is_known, make, drop),
         cmocka_unit_test_setup_teardown(
             test_certificates_over_the_bound_take_nothing_from_the_others, make, drop),
         cmocka_unit_test_setup_teardown(test_a_prefix_ends_at_a_slash, make, drop),
