@@ -18,6 +18,8 @@ struct trial_feed {
     lib_keys keys;
     char *endpoint;
     trial_client *client; /* for what was missed */
+    char log[LIB_LOG_BYTES];
+    bool is_checked; /* it is the log that it was, as far as was heard */
     proto_frame_limits limits;
     uint64_t next;     /* the position that is handed out next */
     uint64_t head;     /* the last position we have heard of */
@@ -25,6 +27,24 @@ struct trial_feed {
     trial_value *page; /* events read to fill a gap; NULL where there are none */
     uint32_t page_next;
 };
+
+/* Is what the daemon has still the log that it had? The feed does not say. */
+static trial_code check_log(trial_feed *feed, uint64_t *ret_head, trial_error *err)
+{
+    trial_arena arena = { 0 };
+    trial_value *status = NULL;
+    trial_code code = trial_client_call(feed->client, "status", NULL, &arena, &status, err);
+
+    if (code == TRIAL_OK) {
+        trial_text log = trial_value_get_text(status, "log");
+
+        *ret_head = (uint64_t)trial_value_get_integer(status, "head");
+        code = lib_check_log(feed->endpoint, feed->log, feed->head, log, *ret_head, err);
+    }
+    feed->is_checked = code == TRIAL_OK;
+    trial_arena_done(&arena);
+    return code;
+}
 
 trial_code trial_feed_open(const trial_client_settings *settings,
                            uint64_t from,
@@ -34,7 +54,6 @@ trial_code trial_feed_open(const trial_client_settings *settings,
     static const trial_client_settings defaults = { 0 };
     const trial_client_settings *given = settings == NULL ? &defaults : settings;
     trial_feed *feed = trial_memory(sizeof *feed);
-    trial_value *status = NULL;
     trial_code code = lib_keys_read(given, &feed->keys, err);
 
     feed->endpoint = lib_setting(given->feed, "TRIALD_FEED", LIB_FEED_DEFAULT);
@@ -55,13 +74,12 @@ trial_code trial_feed_open(const trial_client_settings *settings,
         code = trial_client_open(given, &feed->client, err);
     }
     if (code == TRIAL_OK) {
-        code = trial_client_call(feed->client, "status", NULL, &feed->arena, &status, err);
+        code = check_log(feed, &feed->head, err);
     }
     if (code != TRIAL_OK) {
         trial_feed_close(feed);
         return code;
     }
-    feed->head = (uint64_t)trial_value_get_integer(status, "head");
     feed->next = from == 0 ? feed->head + 1 : from;
     *ret_feed = feed;
     return TRIAL_OK;
@@ -86,8 +104,12 @@ static trial_code fill_gap(trial_feed *feed, trial_error *err)
 {
     trial_value *params;
     trial_value *result = NULL;
-    trial_code code;
+    uint64_t head;
+    trial_code code = feed->is_checked ? TRIAL_OK : check_log(feed, &head, err);
 
+    if (code != TRIAL_OK) {
+        return code;
+    }
     trial_arena_reset(&feed->arena);
     feed->page = NULL;
     params = trial_value_map(&feed->arena);
@@ -204,7 +226,11 @@ static trial_code hear(trial_feed *feed,
         return TRIAL_MALFORMED;
     }
     head = (uint64_t)trial_value_get_integer(value, "head");
-    feed->head = head > feed->head ? head : feed->head;
+    feed->is_checked = false;
+    if (head < feed->head) { /* it was on its way when we asked, or another log is shorter */
+        return check_log(feed, &head, err);
+    }
+    feed->head = head;
     events = trial_value_get(value, "events");
     if (events != NULL && events->kind == TRIAL_VALUE_LIST && events->as.list.count == 1) {
         trial_value *event = events->as.list.items[0];

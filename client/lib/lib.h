@@ -101,6 +101,24 @@ TRIAL_MUST_USE trial_code lib_await(trial_client *client,
                                     trial_message *ret_answer,
                                     trial_error *err);
 
+#define LIB_LOG_BYTES 64u /* of a log's name: a UUID in text, with room */
+
+/**
+ * Is it the log that was followed before, and does it still hold what was heard of?
+ *
+ * known       its name, "" before the first time; set where it is.
+ * known_head  the last position heard of.
+ *
+ * Fails with CONFLICT   it is another one, or an older copy.
+ *            MALFORMED  the daemon did not say which it is.
+ */
+TRIAL_MUST_USE trial_code lib_check_log(const char *endpoint,
+                                        char known[LIB_LOG_BYTES],
+                                        uint64_t known_head,
+                                        trial_text log,
+                                        uint64_t head,
+                                        trial_error *err);
+
 /** Take one event where it lies; the reader fails where it is none. */
 void lib_take_event(pack_reader *reader, trial_replayed *ret_event);
 

@@ -144,39 +144,11 @@ static trial_code greet(trial_subscriber *s, trial_error *err)
     return ask(s, "hello", params, STEP_GREETED, err);
 }
 
-/* Positions only mean something in one log, and a log never grows shorter. */
-static trial_code check_log(trial_subscriber *s, trial_text log, uint64_t head, trial_error *err)
-{
-    if (log.size == 0 || log.size >= sizeof s->log) {
-        return trial_fail(err, TRIAL_MALFORMED, "%s did not say which log it has", s->endpoint);
-    }
-    if (s->log[0] != '\0' && !trial_text_is(log, s->log)) {
-        return trial_fail(err,
-                          TRIAL_CONFLICT,
-                          "the daemon at %s has another log now, %.*s and not %s: positions mean "
-                          "something else; subscribe anew",
-                          s->endpoint,
-                          TRIAL_TEXT_ARGS(log),
-                          s->log);
-    }
-    if (head < s->head) {
-        return trial_fail(err,
-                          TRIAL_CONFLICT,
-                          "the log at %s ends at position %llu now and had %llu before: it was "
-                          "restored from an older copy; subscribe anew",
-                          s->endpoint,
-                          (unsigned long long)head,
-                          (unsigned long long)s->head);
-    }
-    memcpy(s->log, log.at, log.size);
-    s->log[log.size] = '\0';
-    return TRIAL_OK;
-}
-
 static trial_code take_hello(trial_subscriber *s, const trial_value *result, trial_error *err)
 {
     uint64_t head = (uint64_t)trial_value_get_integer(result, "head");
-    trial_code code = check_log(s, trial_value_get_text(result, "log"), head, err);
+    trial_text log = trial_value_get_text(result, "log");
+    trial_code code = lib_check_log(s->endpoint, s->log, s->head, log, head, err);
 
     if (code != TRIAL_OK) {
         return code;

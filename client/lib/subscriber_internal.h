@@ -6,8 +6,6 @@
 #include "trial/limits.h"
 #include "trial/subscriber.h"
 
-#define SUBSCRIBER_LOG_BYTES 64u /* a UUID in text, with room */
-
 /** How far a connection is. */
 typedef enum subscriber_step {
     STEP_AWAY,       /* nothing stands; at `until_ms` it is tried again */
@@ -48,7 +46,7 @@ struct trial_subscriber {
     uint32_t used; /* events handed out, their credit not given back */
     int stop_fd;
     lib_wake wake;
-    char log[SUBSCRIBER_LOG_BYTES];
+    char log[LIB_LOG_BYTES];
     trial_value *params; /* of subscribe, in `arena` */
     trial_value *from;
     trial_arena arena;   /* as long as the subscriber */

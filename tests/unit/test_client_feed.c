@@ -19,8 +19,9 @@ struct service {
     pthread_t thread;
     char service_endpoint[64];
     char feed_endpoint[64];
-    uint64_t head_at_first; /* what status says */
-    uint32_t reads;         /* written by the thread, looked at when it has ended */
+    _Atomic uint64_t head;     /* what status says */
+    _Atomic(const char *) log; /* and its name */
+    uint32_t reads;            /* written by the thread, looked at when it has ended */
 };
 
 static void put_event(pack_writer *writer, uint64_t position)
@@ -74,9 +75,11 @@ static void *serve(void *argument)
         }
         if (trial_text_is(frame.method, "status")) {
             proto_put_result(&writer, frame.msgid);
-            pack_put_map(&writer, 1);
+            pack_put_map(&writer, 2);
             pack_put_word(&writer, "head");
-            pack_put_unsigned(&writer, service->head_at_first);
+            pack_put_unsigned(&writer, service->head);
+            pack_put_word(&writer, "log");
+            pack_put_word(&writer, service->log);
         } else {
             service->reads++;
             answer_read(&writer, frame.msgid, frame.params);
@@ -111,7 +114,8 @@ static int set_up(void **state)
         service->context, ZMQ_ROUTER, service->service_endpoint, sizeof service->service_endpoint);
     service->feed = bind_socket(
         service->context, ZMQ_XPUB, service->feed_endpoint, sizeof service->feed_endpoint);
-    service->head_at_first = 10;
+    service->head = 10;
+    service->log = "the log";
     assert_int_equal(pthread_create(&service->thread, NULL, serve, service), 0);
     *state = service;
     return 0;
@@ -161,6 +165,7 @@ static trial_feed *open_feed(struct service *service, uint64_t from)
 
     assert_int_equal(trial_feed_open(&settings, from, &feed, NULL), TRIAL_OK);
     assert_int_equal(zmq_recv(service->feed, subscription, sizeof subscription, 0), 1);
+    service->head = EVENTS;
     return feed;
 }
 
@@ -239,6 +244,50 @@ static void test_the_past_comes_first_where_it_is_asked_for(void **state)
     trial_feed_close(feed);
 }
 
+static void assert_another_log_is_told(struct service *service, uint64_t head)
+{
+    trial_feed *feed = open_feed(service, 0);
+    trial_arena arena = { 0 };
+    trial_value *event = NULL;
+    trial_error err = TRIAL_ERROR_NONE;
+
+    publish(service, 11, 11);
+    assert_next(feed, 11);
+    service->log = "another";
+    publish(service, 0, head);
+    assert_int_equal(trial_feed_next(feed, WAIT_MS, &arena, &event, &err), TRIAL_CONFLICT);
+    assert_non_null(strstr(err.text, "has another log now, another and not the log"));
+    trial_feed_close(feed);
+    trial_arena_done(&arena);
+}
+
+/* Its positions are those of other events. */
+static void test_a_shorter_log_is_told(void **state)
+{
+    assert_another_log_is_told(*state, 5);
+}
+
+static void test_a_longer_log_is_told(void **state)
+{
+    assert_another_log_is_told(*state, 20);
+}
+
+static void test_an_older_copy_is_told(void **state)
+{
+    struct service *service = *state;
+    trial_feed *feed = open_feed(service, 0);
+    trial_arena arena = { 0 };
+    trial_value *event = NULL;
+    trial_error err = TRIAL_ERROR_NONE;
+
+    service->head = 5;
+    publish(service, 5, 5);
+    assert_int_equal(trial_feed_next(feed, WAIT_MS, &arena, &event, &err), TRIAL_CONFLICT);
+    assert_non_null(strstr(err.text, "ends at position 5 now and had 10 before"));
+    trial_feed_close(feed);
+    trial_arena_done(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -251,6 +300,9 @@ int main(void)
             test_a_heartbeat_tells_of_what_was_lost_at_the_end, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             test_the_past_comes_first_where_it_is_asked_for, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_shorter_log_is_told, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_longer_log_is_told, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_an_older_copy_is_told, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
