@@ -175,10 +175,11 @@ TRIAL_MUST_USE trial_code trial_feed_open(const trial_client_settings *settings,
 void trial_feed_close(trial_feed *feed); /* NULL is fine */
 
 /**
- * Wait for the next event at most `timeout_ms`; it lives until the next call, or until the arena is
- * reset. Fails with BUSY where none came in time, CONFLICT where the daemon has another log than
- * before or an older copy of it (only a new feed helps), else as trial_client_call() of a read;
- * after UNAUTHORISED the next call asks to be let in again.
+ * Wait for the next event at most `timeout_ms`, and where it has to be read from the log for that
+ * answer, at most the settings' timeout; it lives until the next call, or until the arena is reset.
+ * Fails with BUSY where none came in time, CONFLICT where the daemon has another log than before or
+ * an older copy of it (only a new feed helps), else as trial_client_call() of a read; after
+ * UNAUTHORISED the next call asks to be let in again.
  */
 TRIAL_MUST_USE trial_code trial_feed_next(trial_feed *feed,
                                           uint32_t timeout_ms,
