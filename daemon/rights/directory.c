@@ -46,12 +46,12 @@ static bool read_number(const char *text, uint32_t *ret_number)
 
 /* The number of a local user or group, which the system's tables may have to tell. */
 static trial_code
-find_number(names *names, const proto_certificate *from, uint32_t *ret_id, trial_error *err)
+find_number(names *known, const proto_certificate *from, uint32_t *ret_id, trial_error *err)
 {
     bool is_user = from->user[0] != '\0';
     const char *name = is_user ? from->user : from->group;
 
-    return read_number(name, ret_id) ? TRIAL_OK : names_find(names, is_user, name, ret_id, err);
+    return read_number(name, ret_id) ? TRIAL_OK : names_find(known, is_user, name, ret_id, err);
 }
 
 /* Sources with one blank between two; each is a beginning of what CloudEvents calls a source. */
@@ -74,7 +74,7 @@ static trial_code copy_sources(const char *words, char *ret_sources, trial_error
 
 /* What a certificate grants, and to whom. */
 static trial_code
-judge(names *names, const proto_certificate *from, rights_grant *ret_grant, trial_error *err)
+judge(names *known, const proto_certificate *from, rights_grant *ret_grant, trial_error *err)
 {
     unsigned subjects = (from->public_key[0] != '\0' ? 1u : 0u) +
                         (from->user[0] != '\0' ? 1u : 0u) + (from->group[0] != '\0' ? 1u : 0u);
@@ -116,7 +116,7 @@ judge(names *names, const proto_certificate *from, rights_grant *ret_grant, tria
         return TRIAL_OK;
     }
     ret_grant->kind = from->user[0] != '\0' ? RIGHTS_USER : RIGHTS_GROUP;
-    return find_number(names, from, &ret_grant->id, err);
+    return find_number(known, from, &ret_grant->id, err);
 }
 
 /* One key or user has one certificate: else which of them counts would be chance. */
@@ -160,7 +160,7 @@ open_file(int directory, const char *file, const char *whole, int *ret_fd, trial
 }
 
 static trial_code read_file(const rights_listing *listing,
-                            names *names,
+                            names *known,
                             int directory,
                             const char *path,
                             const char *file,
@@ -185,7 +185,7 @@ static trial_code read_file(const rights_listing *listing,
     if (code != TRIAL_OK) {
         return code;
     }
-    code = judge(names, &certificate, ret_grant, err);
+    code = judge(known, &certificate, ret_grant, err);
     if (code == TRIAL_OK) {
         code = check_alone(listing, ret_grant, err);
     }
@@ -199,7 +199,7 @@ static trial_code read_file(const rights_listing *listing,
 /* Add what one file says; a file that is refused gives nothing, and the log is told why where it
  * had given something. */
 static void add_file(rights_listing *listing,
-                     names *names,
+                     names *known,
                      int directory,
                      const char *path,
                      const char *file,
@@ -225,7 +225,7 @@ static void add_file(rights_listing *listing,
     }
     *item = (rights_listed){ 0 };
     memcpy(item->name, name.at, name.size);
-    code = read_file(listing, names, directory, path, file, &item->grant, &err);
+    code = read_file(listing, known, directory, path, file, &item->grant, &err);
     if (code != TRIAL_OK) {
         (void)snprintf(
             item->reason, sizeof item->reason, "its certificate is refused: %.160s", err.text);
@@ -258,7 +258,7 @@ static rights_listing refuse_all(rights_problem *problem, void *context, trial_e
 
 rights_listing rights_directory_read(const char *path,
                                      bool has_history,
-                                     names *names,
+                                     names *known,
                                      bool *are_used,
                                      rights_problem *problem,
                                      void *context)
@@ -291,7 +291,7 @@ rights_listing rights_directory_read(const char *path,
     }
     for (int i = 0; i < count; i++) {
         if (code == TRIAL_OK && i < (int)RIGHTS_MAX) {
-            add_file(&listing, names, fd, path, files[i]->d_name, problem, context);
+            add_file(&listing, known, fd, path, files[i]->d_name, problem, context);
         }
         free(files[i]);
     }

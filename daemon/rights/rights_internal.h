@@ -45,7 +45,7 @@ names_find(names *n, bool is_user, const char *text, uint32_t *ret_id, trial_err
  */
 rights_listing rights_directory_read(const char *path,
                                      bool has_history,
-                                     names *names,
+                                     names *known,
                                      bool *are_used,
                                      rights_problem *problem,
                                      void *context);
