@@ -214,7 +214,8 @@ static trial_bytes without_breaches(struct history *h, trial_bytes bytes, pack_w
     trial_error ignored = TRIAL_ERROR_NONE;
     trial_state state;
 
-    trial_state_clear(&state, h->kind, h->id);
+    state.kind = h->kind;
+    state.id = h->id;
     if (proto_row_read(bytes, &h->arena, &state, &ignored) != TRIAL_OK) {
         return (trial_bytes){ 0 };
     }
@@ -306,7 +307,8 @@ bool check_subject_had(checking *c, trial_text subject, trial_bytes link)
     h.id = h.kind == TRIAL_KIND_OTHER ? subject : h.id;
     key_state(h.kind, h.id, &k);
     value = check_get(c, STORE_STATE, key_span(&k), 0, "the state a link leads to");
-    trial_state_clear(&state, h.kind, h.id);
+    state.kind = h.kind;
+    state.id = h.id;
     if (value.data != NULL && proto_row_read(value, &h.arena, &state, &ignored) == TRIAL_OK) {
         links_of(&state, check_link, &h);
     }

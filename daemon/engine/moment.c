@@ -324,7 +324,8 @@ static trial_code decode(trial_kind kind,
                          trial_state *ret_state,
                          trial_error *err)
 {
-    trial_state_clear(ret_state, kind, trial_arena_text(arena, id));
+    ret_state->kind = kind;
+    ret_state->id = trial_arena_text(arena, id);
     if (proto_row_read(bytes, arena, ret_state, err) != TRIAL_OK) {
         return trial_fail(err,
                           TRIAL_STORAGE,

@@ -1,8 +1,7 @@
 /* page.c - pages of events: by position, by subject along its chain, by programme along its list.
  */
 #include "answers.h"
-
-#include <stdlib.h>
+#include "reach.h"
 
 /* A walk is given a new snapshot after so many records, so that none is held long (freed pages of
  * LMDB wait for the oldest snapshot). */
@@ -169,49 +168,6 @@ static trial_code page_by_position(struct paging *paging, uint64_t from, bool is
     return code;
 }
 
-struct positions {
-    uint64_t *items;
-    size_t count;
-    size_t room;
-    uint64_t last; /* gather no further */
-};
-
-static void add_position(struct positions *positions, uint64_t position)
-{
-    if (positions->count == positions->room) {
-        positions->room = positions->room == 0 ? 256 : positions->room * 2;
-        positions->items =
-            trial_memory_again(positions->items, positions->room * sizeof *positions->items);
-    }
-    positions->items[positions->count++] = position;
-}
-
-static trial_code take_positions(struct paging *paging, const struct positions *positions)
-{
-    for (size_t i = 0; i < positions->count; i++) {
-        trial_bytes bytes = { 0 };
-        trial_code code = store_read_record(paging->read, positions->items[i], &bytes, paging->err);
-
-        if (code != TRIAL_OK) {
-            return code;
-        }
-        if (!take(paging, bytes)) {
-            return paging->code;
-        }
-    }
-    return TRIAL_OK;
-}
-
-static void reverse(struct positions *positions)
-{
-    for (size_t i = 0; i < positions->count / 2; i++) {
-        uint64_t swapped = positions->items[i];
-
-        positions->items[i] = positions->items[positions->count - 1 - i];
-        positions->items[positions->count - 1 - i] = swapped;
-    }
-}
-
 /* One subject's events upwards: its chain gives them newest first, so it is remembered; a snapshot
  * may hold less of it than an earlier one. */
 static trial_code page_up_subject(struct paging *paging, uint64_t from, uint64_t last)
@@ -303,19 +259,6 @@ static trial_code page_by_subject(struct paging *paging, uint64_t from, bool is_
                         : page_up_subject(paging, from, head.last);
 }
 
-static bool gather(void *context, trial_bytes key, trial_bytes value)
-{
-    struct positions *positions = context;
-    uint64_t position = key_programme_position(key);
-
-    (void)value;
-    if (position > positions->last) {
-        return false;
-    }
-    add_position(positions, position);
-    return true;
-}
-
 /* Take the record that a row of a programme's list names. */
 static bool take_listed(void *context, trial_bytes key, trial_bytes value)
 {
@@ -328,30 +271,41 @@ static bool take_listed(void *context, trial_bytes key, trial_bytes value)
     return paging->code == TRIAL_OK && take(paging, bytes);
 }
 
-/* One programme's events, along its list: upwards as far as the page goes, downwards by its
- * positions. */
-static trial_code page_by_programme(struct paging *paging, uint64_t from, bool is_backwards)
+static trial_code page_up_programme(struct paging *paging, uint64_t from)
 {
-    struct positions positions = { .last = from };
     trial_code code;
     row_key prefix;
     row_key first;
 
     key_programme_prefix(paging->filter->programme, &prefix);
-    key_programme(paging->filter->programme, is_backwards ? 0 : from, &first);
+    key_programme(paging->filter->programme, from, &first);
     code = store_read_each(paging->read,
                            STORE_PROGRAMME,
                            key_span(&prefix),
                            key_span(&first),
-                           is_backwards ? gather : take_listed,
-                           is_backwards ? (void *)&positions : (void *)paging,
+                           take_listed,
+                           paging,
                            paging->err);
-    if (code == TRIAL_OK && is_backwards) {
-        reverse(&positions);
-        code = take_positions(paging, &positions);
-    }
-    free(positions.items);
     return code == TRIAL_OK ? paging->code : code;
+}
+
+static trial_code page_down_programme(struct paging *paging, uint64_t from)
+{
+    reach listed;
+    trial_code code =
+        reach_list(paging->read, paging->filter->programme, from, &listed, paging->err);
+
+    for (size_t left = listed.count; code == TRIAL_OK && left > 0; left--) {
+        trial_bytes bytes = { 0 };
+
+        code = store_read_record(paging->read, listed.items[left - 1], &bytes, paging->err);
+        if (code == TRIAL_OK && !take(paging, bytes)) {
+            code = paging->code;
+            break;
+        }
+    }
+    reach_done(&listed);
+    return code;
 }
 
 bool answers_is_whole_subject(trial_text subject)
@@ -390,7 +344,7 @@ trial_code answers_page_read(store *s,
         return TRIAL_OK;
     }
     if (trial_text_is_set(filter->programme)) {
-        code = page_by_programme(&paging, from, is_backwards);
+        code = is_backwards ? page_down_programme(&paging, from) : page_up_programme(&paging, from);
     } else if (answers_is_whole_subject(filter->subject)) {
         code = page_by_subject(&paging, from, is_backwards);
     } else {

@@ -22,20 +22,41 @@ static void add(reach *r, uint64_t position)
     r->items[r->count++] = position;
 }
 
+/* Adding what a list has up to a position. */
+struct listing {
+    reach *r;
+    uint64_t last;
+};
+
 static bool add_listed(void *context, trial_bytes key, trial_bytes value)
 {
+    const struct listing *listing = context;
+    uint64_t position = key_programme_position(key);
+
     (void)value;
-    add(context, key_programme_position(key));
+    if (position > listing->last) {
+        return false;
+    }
+    add(listing->r, position);
     return true;
 }
 
-static trial_code add_list(store_read *read, trial_text programme, reach *r, trial_error *err)
+static trial_code
+add_list(store_read *read, trial_text programme, uint64_t last, reach *r, trial_error *err)
 {
+    struct listing listing = { r, last };
     row_key prefix;
 
     key_programme_prefix(programme, &prefix);
     return store_read_each(
-        read, STORE_PROGRAMME, key_span(&prefix), (trial_bytes){ 0 }, add_listed, r, err);
+        read, STORE_PROGRAMME, key_span(&prefix), (trial_bytes){ 0 }, add_listed, &listing, err);
+}
+
+trial_code reach_list(
+    store_read *read, trial_text programme, uint64_t last, reach *ret_reach, trial_error *err)
+{
+    *ret_reach = (reach){ 0 };
+    return add_list(read, programme, last, ret_reach, err);
 }
 
 /* Where a subject's history stands; `first` is 0 where nobody knows it. The programme is borrowed.
@@ -150,9 +171,9 @@ reach_programme(store_read *read, trial_text programme, reach *ret_reach, trial_
     trial_code code;
 
     *ret_reach = (reach){ 0 };
-    code = add_list(read, (trial_text){ 0 }, ret_reach, err);
+    code = add_list(read, (trial_text){ 0 }, UINT64_MAX, ret_reach, err);
     if (code == TRIAL_OK) {
-        code = add_list(read, programme, ret_reach, err);
+        code = add_list(read, programme, UINT64_MAX, ret_reach, err);
     }
     if (code == TRIAL_OK) {
         code = add_come_later(read, programme, ret_reach, err);

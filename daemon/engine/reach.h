@@ -12,6 +12,13 @@ typedef struct reach {
     size_t room;
 } reach;
 
+/** The list of a programme as far as a position, which is the last that may be in it.
+ *
+ * ret_reach  given, also on failure; reach_done().
+ */
+TRIAL_MUST_USE trial_code reach_list(
+    store_read *read, trial_text programme, uint64_t last, reach *ret_reach, trial_error *err);
+
 /**
  * Every event that the states of one programme's subjects are folded from, and those of subjects
  * that belong to none: municipalities, but for what names another programme.
