@@ -4,6 +4,7 @@
 #include "json.h"
 #include "measures.h"
 #include "render.h"
+#include "streams.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -348,9 +349,8 @@ static const char *without_bars(char *text)
 /* The status of a plugin. Nobody has read what could not be written: that is not OK. */
 static int close_line(const struct check *check)
 {
-    bool has_arrived = fflush(stdout) == 0 && ferror(stdout) == 0;
-
-    return (int)(has_arrived || check->state != STATE_OK ? check->state : STATE_UNKNOWN);
+    return (int)(proto_streams_arrived() || check->state != STATE_OK ? check->state
+                                                                     : STATE_UNKNOWN);
 }
 
 static int tell(struct check *check, bool has_figures)

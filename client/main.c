@@ -120,7 +120,7 @@ static void print_help(const ctl_verb_row *verb, unsigned flags)
 /* What was printed must have arrived: a full disk behind stdout is no success. */
 static int close_output(int status)
 {
-    if (fflush(stdout) == 0 && ferror(stdout) == 0) {
+    if (proto_streams_arrived()) {
         return status;
     }
     ctl_say("storage: writing to standard output: %s", strerrordesc_np(errno));

@@ -83,7 +83,7 @@ static int close_output(int status)
 {
     trial_error err = TRIAL_ERROR_NONE;
 
-    if ((fflush(stdout) == 0 && ferror(stdout) == 0) || status != EXIT_SUCCESS) {
+    if (proto_streams_arrived() || status != EXIT_SUCCESS) {
         return status;
     }
     (void)trial_fail_errno(&err, errno, "writing to standard output");

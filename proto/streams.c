@@ -4,6 +4,7 @@
 #include "trial/base.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <unistd.h>
 
 void proto_streams_hold(void)
@@ -15,4 +16,9 @@ void proto_streams_hold(void)
 
         TRIAL_ASSERT(held == fd);
     }
+}
+
+bool proto_streams_arrived(void)
+{
+    return fflush(stdout) == 0 && ferror(stdout) == 0;
 }

@@ -200,7 +200,7 @@ static int serve(board_state *board, trial_error *err)
 /* What was asked for and printed must have arrived: a full disk behind stdout is no success. */
 static int close_output(void)
 {
-    if (fflush(stdout) == 0 && ferror(stdout) == 0) {
+    if (proto_streams_arrived()) {
         return EXIT_SUCCESS;
     }
     (void)fprintf(stderr, "trialboard: writing to standard output: %s\n", strerrordesc_np(errno));
