@@ -28,29 +28,6 @@ static bool token_is_canonical(const pack_token *token)
            (token->kind != PACK_FLOAT || isfinite(pack_token_float(token)));
 }
 
-/* One token of a walk: a leaf or another. False where there is none. */
-static inline bool
-read_either(const uint8_t *at, const uint8_t *end, pack_token *ret_token, bool *ret_is_canonical)
-{
-    pack_leaf leaf;
-
-    if (pack_leaf_read(at, end, &leaf)) {
-        uint32_t size = (uint32_t)(leaf.next - leaf.body);
-
-        *ret_token = (pack_token){ .kind = leaf.is_text ? PACK_TEXT : PACK_UNSIGNED,
-                                   .count = size,
-                                   .body = leaf.body,
-                                   .next = leaf.next };
-        *ret_is_canonical = *at != 0xd9 || size >= 0x20;
-        return true;
-    }
-    if (!pack_token_read(at, end, ret_token)) {
-        return false;
-    }
-    *ret_is_canonical = token_is_canonical(ret_token);
-    return true;
-}
-
 /* Walk over one value from `at`; NULL where there is none, else behind it. */
 static const uint8_t *walk_over(const uint8_t *at, const uint8_t *end, pack_measured *ret_measured)
 {
@@ -58,13 +35,12 @@ static const uint8_t *walk_over(const uint8_t *at, const uint8_t *end, pack_meas
     struct spot spot = { .left = 1 };
     pack_measured measured = { .is_canonical = true };
     uint32_t depth = 0;
-    bool is_canonical;
     pack_token token;
 
     do {
         uint64_t items;
 
-        if (!read_either(at, end, &token, &is_canonical)) {
+        if (!pack_token_read(at, end, &token)) {
             return NULL;
         }
         items = pack_token_items(&token);
@@ -72,7 +48,7 @@ static const uint8_t *walk_over(const uint8_t *at, const uint8_t *end, pack_meas
             return NULL;
         }
         measured.elements++;
-        if (!is_canonical ||
+        if (!token_is_canonical(&token) ||
             (spot.is_map && spot.left % 2 == 0 &&
              !key_is_in_order(&spot, token.kind == PACK_TEXT, pack_token_text(&token)))) {
             measured.is_canonical = false;
