@@ -17,7 +17,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, "..", "system"), os.path.join(HERE, "..", "support")]
 import harness  # noqa: E402
 import raw_peer  # noqa: E402
-from keyring import Keyring, KeyPeer  # noqa: E402
+from keyring import KeyPeer, KeyringCase  # noqa: E402
 
 ROUNDS = int(os.environ.get("TRIAL_ROUNDS") or 1)
 FIGURE = {"type": "figure.reported", "subject": "case/1", "time": "2020-01-01T00:00:00Z",
@@ -81,16 +81,11 @@ def messages_at(peer):
     return peer.call("metrics")["counters"]["received_messages"]
 
 
-class Attacked(unittest.TestCase):
-    """One daemon with keys for each test."""
-
+class Attacked(KeyringCase):
     def setUp(self):
-        self.ring = Keyring()
-        self.addCleanup(self.ring.close)
+        super().setUp()
         self.known = self.ring.make("known", "read publish", "/dk/presse/")
-        self.ring.start()
-        self.root = self.ring.peer()
-        self.addCleanup(self.root.close)
+        self.start()
         self.honest = self.ring.key_peer(self.known)
         self.addCleanup(self.honest.close)
         self.honest.append(figure(0))

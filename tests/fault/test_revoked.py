@@ -3,28 +3,16 @@
 import os
 import pwd
 import sys
-import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, "..", "system"), os.path.join(HERE, "..", "support")]
 import faulty  # noqa: E402
 import harness  # noqa: E402
 import threads  # noqa: E402
-from keyring import Keyring  # noqa: E402
+from keyring import KeyringCase  # noqa: E402
 
 
-class Revoked(unittest.TestCase):
-    """One daemon with keys for each test."""
-
-    def setUp(self):
-        self.ring = Keyring()
-        self.addCleanup(self.ring.close)
-
-    def start(self):
-        self.ring.start()
-        self.root = self.ring.peer()
-        self.addCleanup(self.root.close)
-
+class Revoked(KeyringCase):
     def jobs(self):
         return self.root.call("metrics")["gauges"]["reader_jobs"]
 

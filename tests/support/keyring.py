@@ -6,6 +6,7 @@ import re
 import shutil
 import socket
 import subprocess
+import unittest
 
 import zmq
 import zmq.auth
@@ -142,3 +143,16 @@ class Everybodys:
                               extra_groups=[], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                               text=True, check=False,
                               env=clean_environment(self.options))
+
+
+class KeyringCase(unittest.TestCase):
+    """One daemon with keys for each test, which start() starts, and a peer that may do everything."""
+
+    def setUp(self):
+        self.ring = Keyring()
+        self.addCleanup(self.ring.close)
+
+    def start(self):
+        self.ring.start()
+        self.root = self.ring.peer()
+        self.addCleanup(self.root.close)

@@ -6,14 +6,11 @@ import http.client
 import os
 import random
 import socket
-import threading
 import unittest
-
-import msgpack
-import zmq
 
 import harness
 from board import Board, is_whole
+from pretender import Pretender
 
 HOST = b"Host: localhost\r\n"
 
@@ -215,36 +212,18 @@ class Hostile(unittest.TestCase):
         small.stop()
 
 
-class Nonsense(threading.Thread):
+class Nonsense(Pretender):
     """What answers every request with a list."""
 
-    def __init__(self):
-        super().__init__()
-        self.scratch = harness.Scratch()
-        self.endpoint = "ipc://" + self.scratch / "s"
-        self.socket = zmq.Context.instance().socket(zmq.ROUTER)
-        self.socket.bind(self.endpoint)
-        self.is_over = threading.Event()
-
-    def run(self):
-        while not self.is_over.is_set():
-            if self.socket.poll(100):
-                peer, frame = self.socket.recv_multipart()
-                answer = [1, msgpack.unpackb(frame)[1], None, [1, "two", [3], {"four": 5}]]
-                self.socket.send_multipart([peer, msgpack.packb(answer)])
-
-    def close(self):
-        self.is_over.set()
-        self.join()
-        self.socket.close(0)
-        self.scratch.remove()
+    def take(self, peer, message):
+        self.send(peer, [1, message[1], None, [1, "two", [3], {"four": 5}]])
 
 
 class HostileDaemon(unittest.TestCase):
     def test_an_answer_that_is_none_is_502(self):
         daemon = Nonsense()
-        daemon.start()
         self.addCleanup(daemon.close)
+        daemon.start()
         board = Board(daemon).start()
         self.addCleanup(board.close)
         for target in ("/api/v1/trial", "/api/v1/trial/x", "/api/v1/log", "/api/v1/status"):

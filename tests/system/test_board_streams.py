@@ -6,11 +6,9 @@ import random
 import socket
 import threading
 
-import msgpack
-import zmq
-
 import harness
 from board import Board, BoardCase, Stream
+from pretender import Pretender
 from small_world import World
 
 BASE = "/api/v1/events"
@@ -24,51 +22,31 @@ def digest(events):
     return found.hexdigest()
 
 
-class Behind(threading.Thread):
+class Behind(Pretender):
     """A daemon whose subscriptions have told of five events when its log has nine."""
+
+    EVENTS = [{"position": n, "type": "t", "subject": "case/x"} for n in range(1, 10)]
+    ANSWERS = {"hello": {"log": "l", "head": 5, "protocol": 1}, "subscribe": {"subscription": 1},
+               "status": {"log": "l", "head": 9}}
 
     def __init__(self):
         super().__init__()
-        self.scratch = harness.Scratch()
-        self.endpoint = "ipc://" + self.scratch / "s"
-        self.socket = zmq.Context.instance().socket(zmq.ROUTER)
-        self.socket.bind(self.endpoint)
         self.subscribers = []
-        self.is_over = threading.Event()
 
-    def __enter__(self):
-        self.start()
-        return self
+    def take(self, peer, message):
+        kind, msgid, method, params = (message + [None])[:4]
+        if kind != 0:
+            return
+        wanted = [e for e in self.EVENTS if method == "read" and e["position"] >= params[0]["from"]]
+        self.send(peer, [1, msgid, None, self.ANSWERS.get(method, {"events": wanted, "next": 0,
+                                                                   "head": 9})])
+        if method == "subscribe":
+            self.subscribers.append(peer)
+            self.send(peer, [2, "live", [{"subscription": 1, "head": 5}]])
 
-    def __exit__(self, *_):
-        self.is_over.set()
-        self.join()
-        self.socket.close(0)
-        self.scratch.remove()
-
-    def send(self, peer, message):
-        self.socket.send_multipart([peer, msgpack.packb(message)])
-
-    def run(self):
-        events = [{"position": n, "type": "t", "subject": "case/x"} for n in range(1, 10)]
-        answers = {"hello": {"log": "l", "head": 5, "protocol": 1}, "subscribe": {"subscription": 1},
-                   "status": {"log": "l", "head": 9}}
-        while not self.is_over.is_set():
-            while not self.socket.poll(100):
-                for peer in self.subscribers:
-                    self.send(peer, [2, "heartbeat", [{"subscription": 1, "head": 5}]])
-                if self.is_over.is_set():
-                    return
-            peer, frame = self.socket.recv_multipart()
-            kind, msgid, method, params = (msgpack.unpackb(frame) + [None])[:4]
-            if kind != 0:
-                continue
-            wanted = [e for e in events if method == "read" and e["position"] >= params[0]["from"]]
-            self.send(peer, [1, msgid, None, answers.get(method, {"events": wanted, "next": 0,
-                                                                  "head": 9})])
-            if method == "subscribe":
-                self.subscribers.append(peer)
-                self.send(peer, [2, "live", [{"subscription": 1, "head": 5}]])
+    def idle(self):
+        for peer in self.subscribers:
+            self.send(peer, [2, "heartbeat", [{"subscription": 1, "head": 5}]])
 
 
 class Streams(BoardCase):

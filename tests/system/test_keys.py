@@ -12,7 +12,7 @@ import zmq.auth
 
 import harness
 from harness import Daemon, StartFailed, ctl, triald
-from keyring import ALL, Everybodys, Keyring, free_port
+from keyring import ALL, Everybodys, Keyring, KeyringCase, free_port
 
 FIGURE = {"type": "figure.reported", "subject": "case/1", "time": "2020-01-01T00:00:00Z",
           "data": {"metric": "m", "value": 1, "asOf": "2020-01-01", "document": "d"}}
@@ -169,19 +169,8 @@ class Starts(unittest.TestCase):
         self.assertIn("others may get at it", triald(*command, status=78).err)
 
 
-class Rights(unittest.TestCase):
-    """One daemon with keys for each test."""
-
+class Rights(KeyringCase):
     maxDiff = 4000
-
-    def setUp(self):
-        self.ring = Keyring()
-        self.addCleanup(self.ring.close)
-
-    def start(self):
-        self.ring.start()
-        self.root = self.ring.peer()
-        self.addCleanup(self.root.close)
 
     def peer(self, secret):
         peer = self.ring.key_peer(secret)
