@@ -156,26 +156,17 @@ bool fold_leaves_no_trace(const proto_record *record)
     return trial_text_is(record->type, trial_event_row_of(TRIAL_EVENT_ACTIVITY_COMPLETED)->name);
 }
 
-trial_code fold_event(const fold_rows *rows,
-                      const proto_record *record,
-                      bool is_judged,
-                      trial_arena *arena,
-                      trial_error *err)
+trial_code fold_decoded(const fold_rows *rows,
+                        const trial_event *event,
+                        uint64_t previous,
+                        bool is_judged,
+                        trial_arena *arena,
+                        trial_error *err)
 {
-    trial_event *event;
-    fold_step *step;
+    fold_step *step = trial_arena_take(arena, sizeof *step);
     trial_error refusal = TRIAL_ERROR_NONE;
-    trial_code code;
+    trial_code code = fold_begin(step, rows, event, previous, arena, err);
 
-    if (fold_leaves_no_trace(record)) {
-        return TRIAL_OK;
-    }
-    event = trial_arena_take(arena, sizeof *event);
-    step = trial_arena_take(arena, sizeof *step);
-    code = proto_record_event(record, arena, event, err);
-    if (code == TRIAL_OK) {
-        code = fold_begin(step, rows, event, record->previous, arena, err);
-    }
     if (code == TRIAL_OK && is_judged && fold_decide(step, &refusal) != TRIAL_OK) {
         if (step->failed != TRIAL_OK) {
             *err = refusal;
@@ -187,6 +178,24 @@ trial_code fold_event(const fold_rows *rows,
         code = fold_apply(step, err);
     }
     return code == TRIAL_OK ? fold_save(step, err) : code;
+}
+
+trial_code fold_event(const fold_rows *rows,
+                      const proto_record *record,
+                      bool is_judged,
+                      trial_arena *arena,
+                      trial_error *err)
+{
+    trial_event *event;
+    trial_code code;
+
+    if (fold_leaves_no_trace(record)) {
+        return TRIAL_OK;
+    }
+    event = trial_arena_take(arena, sizeof *event);
+    code = proto_record_event(record, arena, event, err);
+    return code == TRIAL_OK ? fold_decoded(rows, event, record->previous, is_judged, arena, err)
+                            : code;
 }
 
 trial_code fold_bytes(

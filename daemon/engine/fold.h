@@ -101,6 +101,15 @@ TRIAL_MUST_USE trial_code fold_event(const fold_rows *rows,
                                      trial_arena *arena,
                                      trial_error *err);
 
+/** The same of an event that was read from its record, at whose subject's event `previous` was the
+ * last before it; it leaves a trace. */
+TRIAL_MUST_USE trial_code fold_decoded(const fold_rows *rows,
+                                       const trial_event *event,
+                                       uint64_t previous,
+                                       bool is_judged,
+                                       trial_arena *arena,
+                                       trial_error *err);
+
 /** Fold one record of a walk over the log, as its bytes stand there, if the rows take it in; the
  * arena is reset. Fails with STORAGE where the bytes are no record. */
 TRIAL_MUST_USE trial_code fold_bytes(

@@ -1,6 +1,7 @@
 /* rebuild.c - see rebuild.h. */
 #include "rebuild.h"
 
+#include "ahead.h"
 #include "generation.h"
 
 #include <stdlib.h>
@@ -28,22 +29,17 @@ struct rebuild {
     store *store;
     answers_progress *progress;
     store_build *build;
-    store_read *read; /* of the log, while it is walked */
-    uint64_t held;    /* last position in it */
+    store_read *log;  /* while it is walked, on another thread */
+    store_read *read; /* of what a fold asks for meanwhile */
+    uint64_t held;    /* last position in both */
     uint64_t folded;
     uint32_t rounds;
-    uint32_t in_slice;
     struct tail tail;
-    proto_record ahead[STORE_BUILD_AHEAD_MAX]; /* taken apart, folded together */
-    uint32_t ahead_count;
-    uint64_t passed;   /* records since the last fold, those without a trace too */
     trial_arena arena; /* of one event */
     fold_rows rows;
     pack_writer state; /* one that is being encoded */
     trial_code failed; /* of a link that could not be put */
     trial_error why;
-    trial_error *err; /* of the walk */
-    trial_code code;
 };
 
 static trial_code
@@ -135,6 +131,7 @@ void rebuild_done(rebuild *r)
     if (r == NULL) {
         return;
     }
+    store_read_end(r->log);
     store_read_end(r->read);
     store_build_end(r->build);
     free(r->tail.bytes);
@@ -144,10 +141,9 @@ void rebuild_done(rebuild *r)
     free(r);
 }
 
-static trial_code fold_one(rebuild *r, const proto_record *record, trial_error *err)
+/* An event was folded: what could not be put is told now. */
+static trial_code end_event(rebuild *r, trial_code code, trial_error *err)
 {
-    trial_code code = fold_event(&r->rows, record, true, &r->arena, err);
-
     trial_arena_reset(&r->arena);
     if (code == TRIAL_OK && r->failed != TRIAL_OK) {
         *err = r->why;
@@ -166,66 +162,72 @@ static void key_of_subject(trial_text subject, row_key *ret_key)
 }
 
 /* A state lies anywhere in memory, and to wait for one after the other takes a third of the time
- * that folding takes: those of some events are asked for together. */
-static void fetch_ahead(const rebuild *r)
+ * that folding takes: those of a batch are asked for together. */
+static void fetch(const rebuild *r, const ahead_batch *batch)
 {
-    row_key rows[STORE_BUILD_AHEAD_MAX];
-    trial_bytes keys[STORE_BUILD_AHEAD_MAX];
+    row_key rows[AHEAD_BATCH];
+    trial_bytes keys[AHEAD_BATCH];
 
-    for (uint32_t i = 0; i < r->ahead_count; i++) {
-        key_of_subject(r->ahead[i].subject, &rows[i]);
+    for (uint32_t i = 0; i < batch->count; i++) {
+        key_of_subject(batch->records[i].subject, &rows[i]);
         keys[i] = key_span(&rows[i]);
     }
-    store_build_fetch(r->build, STORE_STATE, keys, r->ahead_count);
+    store_build_fetch(r->build, STORE_STATE, keys, batch->count);
 }
 
-/* Fold what was taken apart. */
-static trial_code fold_ahead(rebuild *r, trial_error *err)
+static trial_code fold_batch(rebuild *r, const ahead_batch *batch, trial_error *err)
 {
     trial_code code = TRIAL_OK;
+    bool is_far;
 
-    fetch_ahead(r);
-    for (uint32_t i = 0; code == TRIAL_OK && i < r->ahead_count; i++) {
-        code = fold_one(r, &r->ahead[i], err);
+    fetch(r, batch);
+    for (uint32_t i = 0; code == TRIAL_OK && i < batch->count; i++) {
+        code = fold_decoded(
+            &r->rows, &batch->events[i], batch->records[i].previous, true, &r->arena, err);
+        code = end_event(r, code, err);
     }
-    if (code == TRIAL_OK) {
-        bool is_far = r->folded / ENGINE_TELL_EVENTS < (r->folded + r->passed) / ENGINE_TELL_EVENTS;
-
-        r->folded += r->passed;
-        r->progress->done = r->folded;
-        if (is_far && r->progress->tell != NULL) {
-            r->progress->tell(r->folded);
-        }
+    if (code != TRIAL_OK) {
+        return code;
     }
-    r->ahead_count = 0;
-    r->passed = 0;
-    return code;
-}
-
-static bool take_visited(void *context, trial_bytes key, trial_bytes value)
-{
-    rebuild *r = context;
-    proto_record *record = &r->ahead[r->ahead_count];
-
-    (void)key;
-    r->code = proto_record_read(value, record, r->err);
-    if (r->code != TRIAL_OK) {
-        return false;
+    is_far = r->folded / ENGINE_TELL_EVENTS < (r->folded + batch->passed) / ENGINE_TELL_EVENTS;
+    r->folded += batch->passed;
+    r->progress->done = r->folded;
+    if (is_far && r->progress->tell != NULL) {
+        r->progress->tell(r->folded);
     }
-    r->passed++;
-    r->ahead_count += fold_leaves_no_trace(record) ? 0 : 1;
-    if (r->ahead_count == STORE_BUILD_AHEAD_MAX) {
-        r->code = fold_ahead(r, r->err);
-    }
-    return r->code == TRIAL_OK && ++r->in_slice % RECORDS_PER_SNAPSHOT != 0 &&
-           !r->progress->is_stopped;
+    return TRIAL_OK;
 }
 
 static trial_code renew(rebuild *r, trial_error *err)
 {
+    uint64_t of_read = 0;
+    trial_code code;
+
+    store_read_end(r->log);
     store_read_end(r->read);
+    r->log = NULL;
     r->read = NULL;
-    return store_read_begin(r->store, &r->read, &r->held, err);
+    code = store_read_begin(r->store, &r->log, &r->held, err);
+    return code == TRIAL_OK ? store_read_begin(r->store, &r->read, &of_read, err) : code;
+}
+
+/* Fold as much as one snapshot may show. */
+static trial_code fold_slice(rebuild *r, trial_error *err)
+{
+    ahead *a = NULL;
+    ahead_batch *batch;
+    trial_code code = ahead_begin(r->log, r->folded + 1, RECORDS_PER_SNAPSHOT, &a, err);
+    trial_code walked;
+
+    if (code != TRIAL_OK) {
+        return code;
+    }
+    while (code == TRIAL_OK && !r->progress->is_stopped && (batch = ahead_take(a)) != NULL) {
+        code = fold_batch(r, batch, err);
+        ahead_give(a);
+    }
+    walked = ahead_end(a, code == TRIAL_OK ? err : NULL);
+    return code == TRIAL_OK ? walked : code;
 }
 
 /* Fold to the end of what LMDB holds, which grows meanwhile. */
@@ -233,15 +235,9 @@ static trial_code fold_held(rebuild *r, trial_error *err)
 {
     trial_code code = renew(r, err);
 
-    r->err = err;
     while (code == TRIAL_OK && r->folded < r->held) {
         r->progress->total = r->held;
-        r->in_slice = 0;
-        code = store_read_log(r->read, r->folded + 1, false, take_visited, r, err);
-        code = code == TRIAL_OK ? r->code : code;
-        if (code == TRIAL_OK) {
-            code = fold_ahead(r, err); /* its records go with the snapshot */
-        }
+        code = fold_slice(r, err);
         if (code == TRIAL_OK && r->progress->is_stopped) {
             code = trial_fail(err, TRIAL_BUSY, "the daemon is leaving; ask again when it is back");
         }
@@ -258,13 +254,14 @@ static trial_code fold_tail(rebuild *r, trial_error *err)
 
     while (code == TRIAL_OK && r->folded + 1 < r->tail.first + r->tail.count) {
         trial_bytes bytes = { 0 };
+        proto_record record;
 
         code = get_record(r, r->folded + 1, &bytes, err);
         if (code == TRIAL_OK) {
-            code = proto_record_read(bytes, &r->ahead[0], err);
+            code = proto_record_read(bytes, &record, err);
         }
         if (code == TRIAL_OK) {
-            code = fold_one(r, &r->ahead[0], err);
+            code = end_event(r, fold_event(&r->rows, &record, true, &r->arena, err), err);
         }
         if (code == TRIAL_OK) {
             r->folded++;
