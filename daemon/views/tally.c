@@ -180,13 +180,17 @@ trial_value *views_indicator_missing(trial_arena *arena,
     trial_value *missing = trial_value_list(arena);
 
     if (indicator->baseline.form == TRIAL_NUMBER_ABSENT) {
-        trial_value_push(arena, missing, trial_value_word(arena, "baseline"));
+        trial_value_push(
+            arena, missing, trial_value_word(arena, VIEWS_WORD(indicator_missing, BASELINE)));
     }
     if (indicator->target.form == TRIAL_NUMBER_ABSENT) {
-        trial_value_push(arena, missing, trial_value_word(arena, "target"));
+        trial_value_push(
+            arena, missing, trial_value_word(arena, VIEWS_WORD(indicator_missing, TARGET)));
     }
     if (indicator->final.form == TRIAL_NUMBER_ABSENT && views_is_completed(trial)) {
-        trial_value_push(arena, missing, trial_value_word(arena, "final-measurement"));
+        trial_value_push(arena,
+                         missing,
+                         trial_value_word(arena, VIEWS_WORD(indicator_missing, FINAL_MEASUREMENT)));
     }
     return missing;
 }
@@ -199,34 +203,35 @@ const char *views_indicator_result(const struct trial_trial *trial,
     double baseline = sign * trial_number_value(indicator->baseline);
 
     if (!views_is_completed(trial)) {
-        return "open";
+        return VIEWS_WORD(result, OPEN);
     }
     if (indicator->baseline.form == TRIAL_NUMBER_ABSENT) {
-        return "no-baseline";
+        return VIEWS_WORD(result, NO_BASELINE);
     }
     if (indicator->target.form == TRIAL_NUMBER_ABSENT) {
-        return "no-target";
+        return VIEWS_WORD(result, NO_TARGET);
     }
     if (indicator->final.form == TRIAL_NUMBER_ABSENT) {
-        return "no-final-measurement";
+        return VIEWS_WORD(result, NO_FINAL_MEASUREMENT);
     }
     if (final >= sign * trial_number_value(indicator->target)) {
-        return "reached";
+        return VIEWS_WORD(result, REACHED);
     }
     if (final > baseline) {
-        return "improved";
+        return VIEWS_WORD(result, IMPROVED);
     }
-    return final < baseline ? "worse" : "unchanged";
+    return final < baseline ? VIEWS_WORD(result, WORSE) : VIEWS_WORD(result, UNCHANGED);
 }
 
 const char *views_evaluation_state(const struct trial_trial *trial,
                                    const struct trial_evaluation_fact *evaluation)
 {
     if (evaluation->finalAt != TRIAL_INSTANT_NONE) {
-        return "published";
+        return VIEWS_WORD(evaluation_state, PUBLISHED);
     }
     if (views_ended_without(trial)) {
-        return "discontinued";
+        return VIEWS_WORD(evaluation_state, DISCONTINUED);
     }
-    return evaluation->interimAt != TRIAL_INSTANT_NONE ? "interim" : "planned";
+    return evaluation->interimAt != TRIAL_INSTANT_NONE ? VIEWS_WORD(evaluation_state, INTERIM)
+                                                       : VIEWS_WORD(evaluation_state, PLANNED);
 }

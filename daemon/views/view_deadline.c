@@ -51,13 +51,13 @@ static const char *word_of(enum standing standing, trial_date due, trial_date to
 {
     switch (standing) {
     case MET:
-        return "met";
+        return VIEWS_WORD(deadline_state, MET);
     case VOID:
-        return "void";
+        return VIEWS_WORD(deadline_state, VOID);
     case STANDS:
         break;
     }
-    return today <= due ? "due" : "overdue";
+    return today <= due ? VIEWS_WORD(deadline_state, DUE) : VIEWS_WORD(deadline_state, OVERDUE);
 }
 
 static void

@@ -9,9 +9,9 @@
 #include <stdlib.h>
 
 const views_span views_spans[VIEWS_SPANS] = {
-    { "approval", TRIAL_CHOICE_step_SUBMITTED, TRIAL_CHOICE_step_APPROVED },
-    { "start", TRIAL_CHOICE_step_APPROVED, TRIAL_CHOICE_step_STARTED },
-    { "end", TRIAL_CHOICE_step_STARTED, TRIAL_CHOICE_step_COMPLETED },
+    { TRIAL_CHOICE_span_TO_APPROVAL, TRIAL_CHOICE_step_SUBMITTED, TRIAL_CHOICE_step_APPROVED },
+    { TRIAL_CHOICE_span_TO_START, TRIAL_CHOICE_step_APPROVED, TRIAL_CHOICE_step_STARTED },
+    { TRIAL_CHOICE_span_TO_END, TRIAL_CHOICE_step_STARTED, TRIAL_CHOICE_step_COMPLETED },
 };
 
 /* The days of the trials of one row. */
@@ -71,20 +71,21 @@ static bool note_trial(void *context, const trial_state *state)
 
     for (uint32_t i = 0; i < VIEWS_SPANS; i++) {
         const views_span *span = &views_spans[i];
+        const char *name = trial_choice_word(&trial_choices_span, span->name);
         int64_t days = 0;
 
         if (!views_days_between(trial, span->from, span->to, &days)) {
             continue;
         }
-        add_days(all, trial, span->name, false, false, days);
+        add_days(all, trial, name, false, false, days);
         if (has_round) {
-            add_days(all, trial, span->name, true, false, days);
+            add_days(all, trial, name, true, false, days);
         }
         if (has_ministry) {
-            add_days(all, trial, span->name, false, true, days);
+            add_days(all, trial, name, false, true, days);
         }
         if (has_round && has_ministry) {
-            add_days(all, trial, span->name, true, true, days);
+            add_days(all, trial, name, true, true, days);
         }
     }
     return true;

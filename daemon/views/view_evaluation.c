@@ -124,12 +124,13 @@ static bool note_trial(void *context, const trial_state *state)
 static const char *state_of(const struct report *report)
 {
     if (report->published_at != TRIAL_INSTANT_NONE) {
-        return "published";
+        return VIEWS_WORD(evaluation_state, PUBLISHED);
     }
     if (!report->has_live) {
-        return "discontinued";
+        return VIEWS_WORD(evaluation_state, DISCONTINUED);
     }
-    return report->has_interim ? "interim" : "planned";
+    return report->has_interim ? VIEWS_WORD(evaluation_state, INTERIM)
+                               : VIEWS_WORD(evaluation_state, PLANNED);
 }
 
 static trial_value *make_row(trial_arena *arena, const struct report *report)

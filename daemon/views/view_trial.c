@@ -69,10 +69,10 @@ static void put_next(trial_arena *arena, trial_value *row, const struct trial_tr
                         : trial_value_word(arena, trial_event_row_of(next)->name));
 }
 
-static void miss(trial_arena *arena, trial_value *missing, bool is_missing, const char *what)
+static void miss(trial_arena *arena, trial_value *missing, bool is_missing, const char *word)
 {
     if (is_missing) {
-        trial_value_push(arena, missing, trial_value_word(arena, what));
+        trial_value_push(arena, missing, trial_value_word(arena, word));
     }
 }
 
@@ -99,14 +99,20 @@ static void put_missing(trial_arena *arena, trial_value *row, const struct trial
     miss(arena,
          missing,
          is_under_way && count_chartered(trial) < trial->approvedParticipants.count,
-         "charter");
-    miss(arena, missing, (is_under_way || is_completed) && lacks_baseline, "baseline");
-    miss(arena, missing, (is_under_way || is_completed) && lacks_target, "target");
-    miss(arena, missing, is_completed && lacks_final, "final-measurement");
+         VIEWS_WORD(missing, CHARTER));
+    miss(arena,
+         missing,
+         (is_under_way || is_completed) && lacks_baseline,
+         VIEWS_WORD(missing, BASELINE));
+    miss(arena,
+         missing,
+         (is_under_way || is_completed) && lacks_target,
+         VIEWS_WORD(missing, TARGET));
+    miss(arena, missing, is_completed && lacks_final, VIEWS_WORD(missing, FINAL_MEASUREMENT));
     miss(arena,
          missing,
          (is_under_way || trial->state == TRIAL_CHOICE_trial_state_COMPLETED) && !is_planned,
-         "evaluation-plan");
+         VIEWS_WORD(missing, EVALUATION_PLAN));
 }
 
 static void put_exemptions(trial_arena *arena, trial_value *row, const struct trial_trial *trial)
@@ -216,7 +222,12 @@ static void put_times(trial_arena *arena, trial_value *row, const struct trial_t
     for (uint32_t i = 0; i < VIEWS_SPANS; i++) {
         const views_span *span = &views_spans[i];
 
-        put_days(arena, durations, span->name, trial, span->from, span->to);
+        put_days(arena,
+                 durations,
+                 trial_choice_word(&trial_choices_span, span->name),
+                 trial,
+                 span->from,
+                 span->to);
     }
     for (uint32_t i = 0; i < trial->milestones.count; i++) {
         const struct trial_milestone *reached = &trial->milestones.items[i];

@@ -183,9 +183,13 @@ bool views_is_completed(const struct trial_trial *trial);
 /** Who takes part: those that started, else that were approved, else that applied. */
 trial_texts views_participants(const struct trial_trial *trial);
 
+/** A word of choices.def, by the names of its row. */
+#define VIEWS_WORD(lower, UPPER)                                                                   \
+    trial_choice_word(&trial_choices_##lower, TRIAL_CHOICE_##lower##_##UPPER)
+
 /** The spans of time that are counted, by the names of `step` and `durations`. */
 typedef struct views_span {
-    const char *name;
+    trial_choice name; /* of trial_choices_span */
     trial_choice from;
     trial_choice to;
 } views_span;

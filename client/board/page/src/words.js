@@ -153,6 +153,7 @@ export const WORDS = {
   "w.enacted": ["vedtaget", "enacted"], "w.in-force": ["i kraft", "in force"], "w.planned": ["planlagt", "planned"],
   "w.interim": ["foreløbig", "interim"], "w.published": ["offentliggjort", "published"],
   "w.discontinued": ["bortfaldet", "discontinued"], "w.due": ["kommende", "due"], "w.overdue": ["overskredet", "overdue"],
+  "w.approval": ["godkendelse", "approval"], "w.start": ["start", "start"], "w.end": ["afslutning", "end"],
   "w.met": ["overholdt", "met"], "w.void": ["bortfaldet", "void"], "w.constitution": ["grundloven", "constitution"],
   "w.eu-law": ["EU-ret", "EU law"], "w.economic-advantage": ["økonomisk fordel", "economic advantage"],
   "w.legal-security": ["retssikkerhed", "legal security"], "w.not-accommodated": ["ikke imødekommet", "not accommodated"],
