@@ -105,28 +105,9 @@ static bool is_page(const readers_job *job)
 
 /* While publishers keep the loop busy pages go one at a time and rest behind each: an export that
  * takes all it can get costs two processors 45 % of the appends, one at 64 MiB/s some 15 %. */
-static bool pages_rest(const loop *l)
+static bool must_rest(const loop *l, const readers_job *job)
 {
-    return l->is_busy && (l->pages > 0 || host_monotonic_ns() < l->page_ns);
-}
-
-/* Take the first job that need not rest; NULL where all must. */
-static readers_job *take_first(struct gate_peer *of, bool is_resting)
-{
-    readers_job **link = &of->first;
-    readers_job *before = NULL;
-    readers_job *job;
-
-    while (*link != NULL && is_resting && is_page(*link)) {
-        before = *link;
-        link = &before->next;
-    }
-    job = *link;
-    if (job != NULL) {
-        *link = job->next;
-        of->last = of->last == job ? before : of->last;
-    }
-    return job;
+    return l->is_busy && is_page(job) && (l->pages > 0 || host_monotonic_ns() < l->page_ns);
 }
 
 static void end_page(loop *l, const readers_job *job)
@@ -141,21 +122,20 @@ static void end_page(loop *l, const readers_job *job)
 static bool give_some(loop *l, struct gate_peer *of)
 {
     while (of->first != NULL && of->given < GIVEN_MAX) {
-        readers_job *job;
+        readers_job *job = of->first;
 
-        if (!net_has_room(l->net, (trial_bytes){ of->peer, of->peer_size })) {
+        if (must_rest(l, job) || !net_has_room(l->net, (trial_bytes){ of->peer, of->peer_size })) {
             return true;
         }
-        job = take_first(of, pages_rest(l));
-        if (job == NULL) {
-            return true;
-        }
+        l->pages += is_page(job) ? 1 : 0;
+        of->first = job->next;
+        of->last = of->first == NULL ? NULL : of->last;
         if (!authority_still_allows(l, job)) {
+            l->pages -= is_page(job) ? 1 : 0;
             uncount(l, of, job);
             requests_refuse(l, job);
             continue;
         }
-        l->pages += is_page(job) ? 1 : 0;
         of->given++;
         job->next = l->waiting; /* for a commit that holds what it needs */
         l->waiting = job;
