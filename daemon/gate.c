@@ -1,7 +1,7 @@
-/* gate.c - reads and queries wait here for their peer, and pages of the whole log for publishers. A
- * few of one peer are with the readers at a time, and none while what was made for it before waits
- * to be read: a request that waits is small, an answer that waits is not. So a peer that never
- * reads costs its neighbours nothing, not even a commit: that is waited for behind the gate. */
+/* gate.c - reads and queries wait here for their peer. A few of one peer are with the readers at a
+ * time, and none while what was made for it before waits to be read: a request that waits is small,
+ * an answer that waits is not. So a peer that never reads costs its neighbours nothing, not even a
+ * commit: that is waited for behind the gate. */
 #include "loop.h"
 
 #include <stdlib.h>
@@ -9,13 +9,8 @@
 #define uthash_malloc(size) trial_memory(size)
 #include <uthash.h>
 
-#define NS_PER_S 1000000000u
-
 #define GIVEN_MAX                                                                                  \
     8u /* jobs of one peer with the readers: more than they have threads to begin with */
-
-/* A read of no more events than these is for somebody who looks. */
-#define GLANCE_EVENTS 256
 
 struct gate_peer {
     UT_hash_handle hh;
@@ -89,49 +84,18 @@ static void forget(loop *l, struct gate_peer *of)
     free(of);
 }
 
-/* Is it one of the many that an export, a backup or a replay asks for? A subscription's page is
- * not: it must come closer to the log's end, however fast that goes on. */
-static bool is_page(const readers_job *job)
-{
-    const struct trial_request_read *read = &job->request.as.read;
-
-    if (job->kind != READERS_REQUEST) {
-        return false;
-    }
-    return job->request.method == TRIAL_METHOD_RECORDS ||
-           (job->request.method == TRIAL_METHOD_READ && !trial_text_is_set(read->subject) &&
-            !(read->limit.is_set && read->limit.value <= GLANCE_EVENTS));
-}
-
-/* While publishers keep the loop busy pages go one at a time and rest behind each: an export that
- * takes all it can get costs two processors 45 % of the appends, one at 64 MiB/s some 15 %. */
-static bool must_rest(const loop *l, const readers_job *job)
-{
-    return l->is_busy && is_page(job) && (l->pages > 0 || host_monotonic_ns() < l->page_ns);
-}
-
-static void end_page(loop *l, const readers_job *job)
-{
-    uint64_t now_ns = host_monotonic_ns();
-
-    l->pages--;
-    l->page_ns = now_ns + job->answer.size * NS_PER_S / l->config->busy_read_bytes;
-}
-
-/* Hand over what may be handed over; true where some of it must wait for the peer, or rest. */
+/* Hand over what may be handed over; true where some of it must wait for the peer. */
 static bool give_some(loop *l, struct gate_peer *of)
 {
     while (of->first != NULL && of->given < GIVEN_MAX) {
         readers_job *job = of->first;
 
-        if (must_rest(l, job) || !net_has_room(l->net, (trial_bytes){ of->peer, of->peer_size })) {
+        if (!net_has_room(l->net, (trial_bytes){ of->peer, of->peer_size })) {
             return true;
         }
-        l->pages += is_page(job) ? 1 : 0;
         of->first = job->next;
         of->last = of->first == NULL ? NULL : of->last;
         if (!authority_still_allows(l, job)) {
-            l->pages -= is_page(job) ? 1 : 0;
             uncount(l, of, job);
             requests_refuse(l, job);
             continue;
@@ -173,9 +137,6 @@ void gate_leave(loop *l, const readers_job *job)
 
     TRIAL_ASSERT(of != NULL && of->given > 0 && of->count >= of->given);
     of->given--;
-    if (is_page(job)) {
-        end_page(l, job);
-    }
     uncount(l, of, job);
     give_or_hold(l, of);
     if (of->count == 0 && !of->is_held) {

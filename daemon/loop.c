@@ -15,8 +15,7 @@
 /* A read waits for the turn to end, which then takes no more requests than these: so many make a
  * flush cheap enough. */
 #define READ_TURN_REQUESTS 64u
-#define DUTY_NS 20000000u /* it is looked so often how busy publishers keep the loop */
-#define SINGLES_MIN 8u    /* turns of one request: only one client is busy */
+#define SINGLES_MIN 8u /* turns of one request: only one client is busy */
 
 enum { WATCH_SIGNALS, WATCH_COMMIT, WATCH_READERS, WATCH_KEYS, WATCH_NAMES, WATCH_COUNT };
 
@@ -362,25 +361,9 @@ static void wait_for_work(loop *l, net_watch *watches)
     (void)net_wait(l->net, watches, WATCH_COUNT, sleep_ms(l, host_monotonic_ms()));
 }
 
-/* Where publishers leave the loop less than half of its time, pages of the log give way (gate.c).
- */
-static void look_at_duty(loop *l, uint64_t begun_ns)
-{
-    uint64_t now_ns = host_monotonic_ns();
-    uint64_t passed_ns = now_ns - l->duty_ns;
-
-    l->waited_ns += now_ns - begun_ns;
-    if (passed_ns >= DUTY_NS) {
-        l->is_busy = l->waited_ns * 2 < passed_ns && l->appended_ms * 1000000u >= l->duty_ns;
-        l->duty_ns = now_ns;
-        l->waited_ns = 0;
-    }
-}
-
 /* One round: what woke the loop, a turn, and what follows from them. */
 static trial_code run_round(loop *l)
 {
-    uint64_t begun_ns = host_monotonic_ns();
     uint64_t now_ms;
     net_watch watches[WATCH_COUNT] = {
         [WATCH_SIGNALS] = { l->signals, false },
@@ -392,7 +375,6 @@ static trial_code run_round(loop *l)
     trial_code code = TRIAL_OK;
 
     wait_for_work(l, watches);
-    look_at_duty(l, begun_ns);
     now_ms = host_monotonic_ms();
     if (watches[WATCH_SIGNALS].is_ready) {
         take_signals(l);
@@ -432,7 +414,6 @@ trial_code loop_run(loop *l)
     trial_code code = TRIAL_OK;
 
     l->started_ms = host_monotonic_ms();
-    l->duty_ns = host_monotonic_ns();
     l->started = (trial_instant)host_now_ns();
     l->appended_ms = l->started_ms;
     while (code == TRIAL_OK && !l->is_leaving) {

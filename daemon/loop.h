@@ -97,12 +97,6 @@ typedef struct loop {
     struct gate_peer *gate_peers; /* with anything to be read for them */
     struct gate_peer *gate_held;  /* those of them that must read first */
     uint64_t gate_ms;             /* when they were looked at last */
-    uint32_t pages;               /* of the log, with the readers */
-    uint64_t page_ns;             /* when the next may go where publishers keep the loop busy */
-    /* how busy publishers keep the loop */
-    uint64_t duty_ns;   /* since when it is looked */
-    uint64_t waited_ns; /* of the time since then */
-    bool is_busy;       /* for most of the time before, and appending */
     /* rebuilds */
     readers_job *rebuilds; /* those not begun, in the order they were asked for */
     readers_job *swapping; /* swapped, and not committed yet */
@@ -244,7 +238,7 @@ void gate_enter(loop *l, const readers_job *job);
 void gate_leave(loop *l, const readers_job *job);
 
 /** Let a job through to wait for its commit and then for a reader, now or when its peer has room;
- * the job is taken; a page of the log may have to give way to publishers. (gate.c) */
+ * the job is taken. (gate.c) */
 void gate_give(loop *l, readers_job *job);
 
 /** Hand over what has room by now. (gate.c) */

@@ -335,26 +335,5 @@ class Unread(harness.DaemonCase):
         self.assertIn("gauges", self.slow.call("metrics"))
 
 
-class GivesWay(harness.DaemonCase):
-    """A page of the log rests for some twenty seconds here: longer than what is published takes."""
-
-    arguments = ("--busy-read-bytes", "64K", "--turn-requests", "4")
-
-    def test_pages_of_the_log_give_way_to_publishers(self):
-        world, text = World(), "x" * 1000
-        events = [world.activities(200, activity=text) for _ in range(100)]
-        appends = [self.peer.send("append", {"events": each}) for each in events[:40]]
-        pages = [self.peer.send("read", {"limit": 1024}) for _ in range(3)]
-        appends += [self.peer.send("append", {"events": each}) for each in events[40:]]
-        answered = []
-        while len(answered) < len(appends) + len(pages):
-            kind, msgid, error, _ = self.peer.receive()
-            self.assertEqual((kind, error), (1, None))
-            answered.append(msgid)
-        self.assertEqual([m for m in answered if m in appends], appends)
-        self.assertEqual(sorted(answered[-2:]), pages[1:])  # asked for in the midst of it
-        self.assertEqual(len(self.peer.read_all()), 20000)  # nobody publishes: none rests
-
-
 if __name__ == "__main__":
     harness.main()
