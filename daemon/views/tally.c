@@ -173,65 +173,70 @@ bool views_days_between(const struct trial_trial *trial,
     return true;
 }
 
+void views_miss(trial_arena *arena, trial_value *missing, bool is_missing, trial_choice what)
+{
+    if (is_missing) {
+        trial_value_push(arena,
+                         missing,
+                         trial_value_word(arena, trial_choice_word(&trial_choices_missing, what)));
+    }
+}
+
 trial_value *views_indicator_missing(trial_arena *arena,
                                      const struct trial_trial *trial,
                                      const struct trial_indicator_fact *indicator)
 {
     trial_value *missing = trial_value_list(arena);
 
-    if (indicator->baseline.form == TRIAL_NUMBER_ABSENT) {
-        trial_value_push(
-            arena, missing, trial_value_word(arena, VIEWS_WORD(indicator_missing, BASELINE)));
-    }
-    if (indicator->target.form == TRIAL_NUMBER_ABSENT) {
-        trial_value_push(
-            arena, missing, trial_value_word(arena, VIEWS_WORD(indicator_missing, TARGET)));
-    }
-    if (indicator->final.form == TRIAL_NUMBER_ABSENT && views_is_completed(trial)) {
-        trial_value_push(arena,
-                         missing,
-                         trial_value_word(arena, VIEWS_WORD(indicator_missing, FINAL_MEASUREMENT)));
-    }
+    views_miss(arena,
+               missing,
+               indicator->baseline.form == TRIAL_NUMBER_ABSENT,
+               TRIAL_CHOICE_missing_BASELINE);
+    views_miss(
+        arena, missing, indicator->target.form == TRIAL_NUMBER_ABSENT, TRIAL_CHOICE_missing_TARGET);
+    views_miss(arena,
+               missing,
+               indicator->final.form == TRIAL_NUMBER_ABSENT && views_is_completed(trial),
+               TRIAL_CHOICE_missing_FINAL_MEASUREMENT);
     return missing;
 }
 
-const char *views_indicator_result(const struct trial_trial *trial,
-                                   const struct trial_indicator_fact *indicator)
+trial_choice views_indicator_result(const struct trial_trial *trial,
+                                    const struct trial_indicator_fact *indicator)
 {
     double sign = indicator->direction == TRIAL_CHOICE_direction_DOWN ? -1 : 1;
     double final = sign * trial_number_value(indicator->final);
     double baseline = sign * trial_number_value(indicator->baseline);
 
     if (!views_is_completed(trial)) {
-        return VIEWS_WORD(result, OPEN);
+        return TRIAL_CHOICE_result_OPEN;
     }
     if (indicator->baseline.form == TRIAL_NUMBER_ABSENT) {
-        return VIEWS_WORD(result, NO_BASELINE);
+        return TRIAL_CHOICE_result_NO_BASELINE;
     }
     if (indicator->target.form == TRIAL_NUMBER_ABSENT) {
-        return VIEWS_WORD(result, NO_TARGET);
+        return TRIAL_CHOICE_result_NO_TARGET;
     }
     if (indicator->final.form == TRIAL_NUMBER_ABSENT) {
-        return VIEWS_WORD(result, NO_FINAL_MEASUREMENT);
+        return TRIAL_CHOICE_result_NO_FINAL_MEASUREMENT;
     }
     if (final >= sign * trial_number_value(indicator->target)) {
-        return VIEWS_WORD(result, REACHED);
+        return TRIAL_CHOICE_result_REACHED;
     }
     if (final > baseline) {
-        return VIEWS_WORD(result, IMPROVED);
+        return TRIAL_CHOICE_result_IMPROVED;
     }
-    return final < baseline ? VIEWS_WORD(result, WORSE) : VIEWS_WORD(result, UNCHANGED);
+    return final < baseline ? TRIAL_CHOICE_result_WORSE : TRIAL_CHOICE_result_UNCHANGED;
 }
 
-const char *views_evaluation_state(const struct trial_trial *trial,
-                                   const struct trial_evaluation_fact *evaluation)
+trial_choice views_evaluation_state(bool is_published, bool has_live, bool has_interim)
 {
-    if (evaluation->finalAt != TRIAL_INSTANT_NONE) {
-        return VIEWS_WORD(evaluation_state, PUBLISHED);
+    if (is_published) {
+        return TRIAL_CHOICE_evaluation_state_PUBLISHED;
     }
-    if (views_ended_without(trial)) {
-        return VIEWS_WORD(evaluation_state, DISCONTINUED);
+    if (!has_live) {
+        return TRIAL_CHOICE_evaluation_state_DISCONTINUED;
     }
-    return evaluation->interimAt != TRIAL_INSTANT_NONE ? VIEWS_WORD(evaluation_state, INTERIM)
-                                                       : VIEWS_WORD(evaluation_state, PLANNED);
+    return has_interim ? TRIAL_CHOICE_evaluation_state_INTERIM
+                       : TRIAL_CHOICE_evaluation_state_PLANNED;
 }

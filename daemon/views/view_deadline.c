@@ -47,17 +47,17 @@ struct deadline {
     enum standing standing;
 };
 
-static const char *word_of(enum standing standing, trial_date due, trial_date today)
+static trial_choice state_of(enum standing standing, trial_date due, trial_date today)
 {
     switch (standing) {
     case MET:
-        return VIEWS_WORD(deadline_state, MET);
+        return TRIAL_CHOICE_deadline_state_MET;
     case VOID:
-        return VIEWS_WORD(deadline_state, VOID);
+        return TRIAL_CHOICE_deadline_state_VOID;
     case STANDS:
         break;
     }
-    return today <= due ? VIEWS_WORD(deadline_state, DUE) : VIEWS_WORD(deadline_state, OVERDUE);
+    return today <= due ? TRIAL_CHOICE_deadline_state_DUE : TRIAL_CHOICE_deadline_state_OVERDUE;
 }
 
 static void
@@ -67,7 +67,8 @@ add_row(const struct deadlines *all, const trial_state *state, const struct dead
     trial_date today = all->fold->question->today;
     trial_text sort = trial_text_of(deadline->sort);
     trial_text kind = trial_text_is_set(deadline->kind) ? deadline->kind : sort;
-    const char *word = word_of(deadline->standing, deadline->due, today);
+    const char *word = trial_choice_word(&trial_choices_deadline_state,
+                                         state_of(deadline->standing, deadline->due, today));
     trial_text parts[3] = { { 0 }, sort, deadline->what };
     trial_text key;
     trial_value *row;

@@ -121,18 +121,6 @@ static bool note_trial(void *context, const trial_state *state)
     return true;
 }
 
-static const char *state_of(const struct report *report)
-{
-    if (report->published_at != TRIAL_INSTANT_NONE) {
-        return VIEWS_WORD(evaluation_state, PUBLISHED);
-    }
-    if (!report->has_live) {
-        return VIEWS_WORD(evaluation_state, DISCONTINUED);
-    }
-    return report->has_interim ? VIEWS_WORD(evaluation_state, INTERIM)
-                               : VIEWS_WORD(evaluation_state, PLANNED);
-}
-
 static trial_value *make_row(trial_arena *arena, const struct report *report)
 {
     trial_value *row = trial_value_map(arena);
@@ -146,7 +134,13 @@ static trial_value *make_row(trial_arena *arena, const struct report *report)
     views_put_word(arena, row, "conclusion", &trial_choices_conclusion, report->conclusion);
     trial_value_set(arena, row, "conclusions", report->conclusions);
     views_put_truth(arena, row, "recommendsSpread", report->recommends);
-    trial_value_set(arena, row, "state", trial_value_word(arena, state_of(report)));
+    views_put_word(arena,
+                   row,
+                   "state",
+                   &trial_choices_evaluation_state,
+                   views_evaluation_state(report->published_at != TRIAL_INSTANT_NONE,
+                                          report->has_live,
+                                          report->has_interim));
     views_put_instant(arena, row, "plannedAt", report->planned_at);
     views_put_instant(arena, row, "publishedAt", report->published_at);
     views_put_text(arena, row, "url", report->url);

@@ -16,7 +16,8 @@ static bool add_rows(void *context, const trial_state *state)
         const struct trial_indicator_fact *indicator = &trial->indicators.items[i];
         trial_text parts[] = { state->id, indicator->indicator };
         trial_text key = views_key(arena, parts, 2);
-        const char *result = views_indicator_result(trial, indicator);
+        const char *result =
+            trial_choice_word(&trial_choices_result, views_indicator_result(trial, indicator));
         trial_value *row;
 
         if (!views_is_wanted(fold, key) ||

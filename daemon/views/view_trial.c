@@ -69,13 +69,6 @@ static void put_next(trial_arena *arena, trial_value *row, const struct trial_tr
                         : trial_value_word(arena, trial_event_row_of(next)->name));
 }
 
-static void miss(trial_arena *arena, trial_value *missing, bool is_missing, const char *word)
-{
-    if (is_missing) {
-        trial_value_push(arena, missing, trial_value_word(arena, word));
-    }
-}
-
 static void put_missing(trial_arena *arena, trial_value *row, const struct trial_trial *trial)
 {
     trial_value *missing = views_put_list(arena, row, "missing");
@@ -96,23 +89,23 @@ static void put_missing(trial_arena *arena, trial_value *row, const struct trial
     for (uint32_t i = 0; i < trial->evaluations.count; i++) {
         is_planned |= trial->evaluations.items[i].plannedAt != TRIAL_INSTANT_NONE;
     }
-    miss(arena,
-         missing,
-         is_under_way && count_chartered(trial) < trial->approvedParticipants.count,
-         VIEWS_WORD(missing, CHARTER));
-    miss(arena,
-         missing,
-         (is_under_way || is_completed) && lacks_baseline,
-         VIEWS_WORD(missing, BASELINE));
-    miss(arena,
-         missing,
-         (is_under_way || is_completed) && lacks_target,
-         VIEWS_WORD(missing, TARGET));
-    miss(arena, missing, is_completed && lacks_final, VIEWS_WORD(missing, FINAL_MEASUREMENT));
-    miss(arena,
-         missing,
-         (is_under_way || trial->state == TRIAL_CHOICE_trial_state_COMPLETED) && !is_planned,
-         VIEWS_WORD(missing, EVALUATION_PLAN));
+    views_miss(arena,
+               missing,
+               is_under_way && count_chartered(trial) < trial->approvedParticipants.count,
+               TRIAL_CHOICE_missing_CHARTER);
+    views_miss(arena,
+               missing,
+               (is_under_way || is_completed) && lacks_baseline,
+               TRIAL_CHOICE_missing_BASELINE);
+    views_miss(arena,
+               missing,
+               (is_under_way || is_completed) && lacks_target,
+               TRIAL_CHOICE_missing_TARGET);
+    views_miss(arena, missing, is_completed && lacks_final, TRIAL_CHOICE_missing_FINAL_MEASUREMENT);
+    views_miss(arena,
+               missing,
+               (is_under_way || trial->state == TRIAL_CHOICE_trial_state_COMPLETED) && !is_planned,
+               TRIAL_CHOICE_missing_EVALUATION_PLAN);
 }
 
 static void put_exemptions(trial_arena *arena, trial_value *row, const struct trial_trial *trial)
@@ -150,10 +143,13 @@ static void put_evaluations(trial_arena *arena, trial_value *row, const struct t
         views_put_instant(arena, map, "publishedAt", evaluation->finalAt);
         views_put_word(arena, map, "conclusion", &trial_choices_conclusion, evaluation->conclusion);
         views_put_truth(arena, map, "recommendsSpread", evaluation->recommendsSpread);
-        trial_value_set(arena,
-                        map,
-                        "state",
-                        trial_value_word(arena, views_evaluation_state(trial, evaluation)));
+        views_put_word(arena,
+                       map,
+                       "state",
+                       &trial_choices_evaluation_state,
+                       views_evaluation_state(evaluation->finalAt != TRIAL_INSTANT_NONE,
+                                              !views_ended_without(trial),
+                                              evaluation->interimAt != TRIAL_INSTANT_NONE));
         trial_value_push(arena, list, map);
     }
 }
@@ -174,10 +170,8 @@ static void put_indicators(trial_arena *arena, trial_value *row, const struct tr
         views_put_date(arena, map, "dueBy", indicator->dueBy);
         views_put_number(arena, map, "latest", indicator->latest);
         views_put_number(arena, map, "final", indicator->final);
-        trial_value_set(arena,
-                        map,
-                        "result",
-                        trial_value_word(arena, views_indicator_result(trial, indicator)));
+        views_put_word(
+            arena, map, "result", &trial_choices_result, views_indicator_result(trial, indicator));
         trial_value_push(arena, list, map);
     }
 }

@@ -183,10 +183,6 @@ bool views_is_completed(const struct trial_trial *trial);
 /** Who takes part: those that started, else that were approved, else that applied. */
 trial_texts views_participants(const struct trial_trial *trial);
 
-/** A word of choices.def, by the names of its row. */
-#define VIEWS_WORD(lower, UPPER)                                                                   \
-    trial_choice_word(&trial_choices_##lower, TRIAL_CHOICE_##lower##_##UPPER)
-
 /** The spans of time that are counted, by the names of `step` and `durations`. */
 typedef struct views_span {
     trial_choice name; /* of trial_choices_span */
@@ -202,16 +198,18 @@ bool views_days_between(const struct trial_trial *trial,
                         trial_choice to,
                         int64_t *ret_days);
 
+/** Put what is missing into a list of such words; `what` is of trial_choices_missing. */
+void views_miss(trial_arena *arena, trial_value *missing, bool is_missing, trial_choice what);
+
 /** What is missing of an indicator, as a list of words, and what became of it. */
 trial_value *views_indicator_missing(trial_arena *arena,
                                      const struct trial_trial *trial,
                                      const struct trial_indicator_fact *indicator);
-const char *views_indicator_result(const struct trial_trial *trial,
-                                   const struct trial_indicator_fact *indicator);
+trial_choice views_indicator_result(const struct trial_trial *trial,
+                                    const struct trial_indicator_fact *indicator);
 
-/** Where an evaluation of one trial stands. */
-const char *views_evaluation_state(const struct trial_trial *trial,
-                                   const struct trial_evaluation_fact *evaluation);
+/** Where an evaluation stands; `has_live` is whether any of its trials may still be evaluated. */
+trial_choice views_evaluation_state(bool is_published, bool has_live, bool has_interim);
 
 /* view_figure.c: figures others published, also for the view `programme`. */
 typedef struct views_figure {

@@ -436,6 +436,12 @@ static trial_number number_of(double value)
     return (trial_number){ TRIAL_NUMBER_FLOAT, { .number = value } };
 }
 
+static const char *result_of(const struct trial_trial *trial,
+                             const struct trial_indicator_fact *indicator)
+{
+    return trial_choice_word(&trial_choices_result, views_indicator_result(trial, indicator));
+}
+
 static void test_result_case(void **state)
 {
     const struct result_case *c = *state;
@@ -445,15 +451,15 @@ static void test_result_case(void **state)
                                               .target = number_of(c->target),
                                               .final = number_of(c->final) };
 
-    assert_string_equal(views_indicator_result(&trial, &indicator), c->result);
+    assert_string_equal(result_of(&trial, &indicator), c->result);
     indicator.final.form = TRIAL_NUMBER_ABSENT;
-    assert_string_equal(views_indicator_result(&trial, &indicator), "no-final-measurement");
+    assert_string_equal(result_of(&trial, &indicator), "no-final-measurement");
     indicator.target.form = TRIAL_NUMBER_ABSENT;
-    assert_string_equal(views_indicator_result(&trial, &indicator), "no-target");
+    assert_string_equal(result_of(&trial, &indicator), "no-target");
     indicator.baseline.form = TRIAL_NUMBER_ABSENT;
-    assert_string_equal(views_indicator_result(&trial, &indicator), "no-baseline");
+    assert_string_equal(result_of(&trial, &indicator), "no-baseline");
     trial.state = TRIAL_CHOICE_trial_state_ABANDONED;
-    assert_string_equal(views_indicator_result(&trial, &indicator), "open");
+    assert_string_equal(result_of(&trial, &indicator), "open");
 }
 
 static void test_a_table_keeps_every_name_and_its_order(void **state)
